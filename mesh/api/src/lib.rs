@@ -1,1 +1,38 @@
-//! Placeholder.
+//! The protobuf messages of the mesh and, with the feature `grpc`, their clients and servers.
+//!
+//! Types only: what the fields mean is decided where they are used. Generated at build time from
+//! `proto/`; never edited. The modules are named as the protobuf packages are.
+
+/// Packages of `google`.
+pub mod google {
+    /// `google.rpc`: the status that answers carry.
+    pub mod rpc {
+        #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+        include!(concat!(env!("OUT_DIR"), "/google.rpc.rs"));
+    }
+}
+
+/// Packages of `istio`.
+pub mod istio {
+    /// Packages of `istio.mixer`.
+    pub mod mixer {
+        /// `istio.mixer.v1`: Check and Report, as Istio 1.4 proxies speak them.
+        pub mod v1 {
+            #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+            include!(concat!(env!("OUT_DIR"), "/istio.mixer.v1.rs"));
+        }
+    }
+}
+
+/// Packages of `mixmesh`.
+pub mod mixmesh {
+    /// `mixmesh.v1`: the watch of policy generations.
+    pub mod v1 {
+        #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+        include!(concat!(env!("OUT_DIR"), "/mixmesh.v1.rs"));
+    }
+}
+
+pub use google::rpc;
+pub use istio::mixer;
+pub use mixmesh as watch;
