@@ -7,7 +7,13 @@
 pub mod google {
     /// `google.rpc`: the status that answers carry.
     pub mod rpc {
-        #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+        #![allow(
+            missing_docs,
+            unused_qualifications,
+            clippy::all,
+            clippy::allow_attributes_without_reason,
+            reason = "generated code"
+        )]
         include!(concat!(env!("OUT_DIR"), "/google.rpc.rs"));
     }
 }
@@ -18,7 +24,13 @@ pub mod istio {
     pub mod mixer {
         /// `istio.mixer.v1`: Check and Report, as Istio 1.4 proxies speak them.
         pub mod v1 {
-            #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+            #![allow(
+                missing_docs,
+                unused_qualifications,
+                clippy::all,
+                clippy::allow_attributes_without_reason,
+                reason = "generated code"
+            )]
             include!(concat!(env!("OUT_DIR"), "/istio.mixer.v1.rs"));
         }
     }
@@ -28,7 +40,13 @@ pub mod istio {
 pub mod mixmesh {
     /// `mixmesh.v1`: the watch of policy generations.
     pub mod v1 {
-        #![allow(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+        #![allow(
+            missing_docs,
+            unused_qualifications,
+            clippy::all,
+            clippy::allow_attributes_without_reason,
+            reason = "generated code"
+        )]
         include!(concat!(env!("OUT_DIR"), "/mixmesh.v1.rs"));
     }
 }
