@@ -7,11 +7,13 @@
 mod bag;
 mod name;
 mod owned;
+mod reference;
 mod value;
 mod words;
 
 pub use bag::{Bag, EachAttribute, KeyState, StringMap};
 pub use name::AttributeName;
 pub use owned::{AttributeBag, OwnedValue};
+pub use reference::{Condition, References, Tracked};
 pub use value::{Span, Timestamp, Value, ValueType};
 pub use words::GlobalWord;

@@ -1,0 +1,149 @@
+//! The shapes a cache level knows.
+//!
+//! Clients choose header names, and a rule that reads a key whose name comes from the request, or
+//! short-circuits on one, makes a shape for each choice. Every look-up tries every shape, so the
+//! table is small and has an overflow rule: the least used shape gives way, at most one a second, and
+//! use is forgotten by half at each such change, so that a shape which was busy last week does not
+//! hold its place for ever. A flood of new shapes then costs misses of the flood's own requests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Shape;
+
+/// How many shapes a table holds.
+pub const MAX_SHAPES: usize = 32;
+
+/// How long a full table stays as it is after a shape gave way.
+const REPLACE_INTERVAL_MS: u64 = 1000;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Names a shape. Unique in the process and never reused, so that a key which outlives its shape is
+/// never found under another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ShapeId(u64);
+
+/// The shapes that a cache level knows, [`MAX_SHAPES`] at most.
+///
+/// Cloning copies a list of pointers; the clones share the counts of use.
+#[derive(Debug, Clone, Default)]
+pub struct ShapeTable {
+    shapes: Vec<Arc<Known>>,
+    replaced_at_ms: Option<u64>,
+}
+
+/// What became of a shape that a table was taught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learned {
+    /// The table had it already.
+    Known(ShapeId),
+    /// There was room.
+    Added(ShapeId),
+    /// The least used shape gave way.
+    Replaced {
+        /// The new shape.
+        id: ShapeId,
+        /// The shape that is no longer tried; entries under it can no longer be found.
+        gone: ShapeId,
+    },
+    /// The table is full and a shape gave way less than a second ago: do not store the answer.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Known {
+    id: ShapeId,
+    shape: Shape,
+    uses: AtomicU64,
+}
+
+impl ShapeId {
+    fn unused() -> Self {
+        Self(NEXT_ID.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+}
+
+impl Learned {
+    /// The shape's id, unless it was refused.
+    pub fn id(self) -> Option<ShapeId> {
+        match self {
+            Self::Known(id) | Self::Added(id) | Self::Replaced { id, .. } => Some(id),
+            Self::Refused => None,
+        }
+    }
+}
+
+impl ShapeTable {
+    /// A table that knows no shape.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The shapes, most used first as of the last call of [`Self::learn`].
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (ShapeId, &Shape)> {
+        self.shapes.iter().map(|known| (known.id, &known.shape))
+    }
+
+    /// How many shapes there are.
+    pub fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    /// Whether no shape is known.
+    pub fn is_empty(&self) -> bool {
+        self.shapes.is_empty()
+    }
+
+    /// The id of `shape`, if it is known: what [`Self::learn`] would answer, without writing.
+    pub fn find(&self, shape: &Shape) -> Option<ShapeId> {
+        self.shapes.iter().find(|known| known.shape == *shape).map(|known| known.id)
+    }
+
+    /// Counts a use of the shape: an answer was found under it.
+    pub fn touch(&self, id: ShapeId) {
+        if let Some(known) = self.shapes.iter().find(|known| known.id == id) {
+            known.uses.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes room for `shape` if it is new and there is, or may be made, room. `now_ms` is any clock
+    /// that does not go back.
+    pub fn learn(&mut self, shape: Shape, now_ms: u64) -> Learned {
+        let learned = self.place(shape, now_ms);
+        self.shapes.sort_by_key(|known| std::cmp::Reverse(known.uses.load(Ordering::Relaxed)));
+        learned
+    }
+
+    fn place(&mut self, shape: Shape, now_ms: u64) -> Learned {
+        if let Some(id) = self.find(&shape) {
+            return Learned::Known(id);
+        }
+        let new = |shape| {
+            let id = ShapeId::unused();
+            (id, Arc::new(Known { id, shape, uses: AtomicU64::new(0) }))
+        };
+        if self.shapes.len() < MAX_SHAPES {
+            let (id, known) = new(shape);
+            self.shapes.push(known);
+            return Learned::Added(id);
+        }
+        let settled =
+            self.replaced_at_ms.is_none_or(|at| now_ms.saturating_sub(at) >= REPLACE_INTERVAL_MS);
+        let least = self.shapes.iter_mut().min_by_key(|known| known.uses.load(Ordering::Relaxed));
+        let (true, Some(least)) = (settled, least) else {
+            return Learned::Refused;
+        };
+        let (id, known) = new(shape);
+        let gone = std::mem::replace(least, known).id;
+        for known in &self.shapes {
+            known.uses.store(known.uses.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
+        }
+        self.replaced_at_ms = Some(now_ms);
+        Learned::Replaced { id, gone }
+    }
+}
