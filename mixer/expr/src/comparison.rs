@@ -1,0 +1,122 @@
+use std::cmp::Ordering;
+
+use mesh_attributes::{Bag, Timestamp};
+
+use crate::EvalError;
+use crate::kinds::{Double, Instant, Integer, Ip, Text, Truth};
+use crate::term::{Kind, Term};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// The name in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Equal => "EQ",
+            Self::NotEqual => "NEQ",
+            Self::Less => "LT",
+            Self::LessOrEqual => "LEQ",
+            Self::Greater => "GT",
+            Self::GreaterOrEqual => "GEQ",
+        }
+    }
+
+    pub(crate) fn is_equality(self) -> bool {
+        matches!(self, Self::Equal | Self::NotEqual)
+    }
+
+    /// In the words of messages.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Equal | Self::NotEqual => "equality",
+            Self::Less => "less than",
+            Self::LessOrEqual => "less or equal",
+            Self::Greater => "greater than",
+            Self::GreaterOrEqual => "greater or equal",
+        }
+    }
+
+    /// Whether operands so ordered satisfy it. `None`: different and in no order.
+    fn holds(self, ordering: Option<Ordering>) -> bool {
+        match self {
+            Self::Equal => ordering == Some(Ordering::Equal),
+            Self::NotEqual => ordering != Some(Ordering::Equal),
+            Self::Less => ordering == Some(Ordering::Less),
+            Self::LessOrEqual => matches!(ordering, Some(Ordering::Less | Ordering::Equal)),
+            Self::Greater => ordering == Some(Ordering::Greater),
+            Self::GreaterOrEqual => matches!(ordering, Some(Ordering::Greater | Ordering::Equal)),
+        }
+    }
+}
+
+/// Two operands of a kind with one notion of equality and, where it has one, of order.
+pub(crate) struct Compare<K: Kind> {
+    pub(crate) how: Comparison,
+    pub(crate) left: Term<K>,
+    pub(crate) right: Term<K>,
+}
+
+pub(crate) trait Comparable: Kind {
+    fn compare(left: &Self::Value<'_>, right: &Self::Value<'_>) -> Option<Ordering>;
+}
+
+impl<K: Comparable> Compare<K> {
+    pub(crate) fn eval<B: Bag + ?Sized>(&self, bag: &B) -> Result<bool, EvalError> {
+        let left = self.left.eval(bag)?;
+        let right = self.right.eval(bag)?;
+        Ok(self.how.holds(K::compare(&left, &right)))
+    }
+}
+
+impl Compare<Text> {
+    /// As texts, by their bytes. Apart from the rest because equality is quicker than order.
+    pub(crate) fn eval_text<B: Bag + ?Sized>(&self, bag: &B) -> Result<bool, EvalError> {
+        let left = self.left.eval(bag)?;
+        let right = self.right.eval(bag)?;
+        Ok(match self.how {
+            Comparison::Equal => left == right,
+            Comparison::NotEqual => left != right,
+            how => how.holds(Some(left.cmp(&right))),
+        })
+    }
+}
+
+impl Comparable for Integer {
+    fn compare(left: &i64, right: &i64) -> Option<Ordering> {
+        Some(left.cmp(right))
+    }
+}
+
+impl Comparable for Double {
+    fn compare(left: &f64, right: &f64) -> Option<Ordering> {
+        left.partial_cmp(right)
+    }
+}
+
+impl Comparable for Truth {
+    fn compare(left: &bool, right: &bool) -> Option<Ordering> {
+        Some(left.cmp(right))
+    }
+}
+
+/// By instant, whatever the split into seconds and nanoseconds.
+impl Comparable for Instant {
+    fn compare(left: &Timestamp, right: &Timestamp) -> Option<Ordering> {
+        let nanos = |t: &Timestamp| i128::from(t.seconds) * 1_000_000_000 + i128::from(t.nanos);
+        Some(nanos(left).cmp(&nanos(right)))
+    }
+}
+
+impl Comparable for Ip {
+    fn compare(left: &Self::Value<'_>, right: &Self::Value<'_>) -> Option<Ordering> {
+        (left == right).then_some(Ordering::Equal)
+    }
+}

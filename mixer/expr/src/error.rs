@@ -1,0 +1,203 @@
+use std::fmt;
+
+use mesh_attributes::{AttributeName, Value, ValueType};
+use thiserror::Error;
+
+use crate::Address;
+
+/// Why a text is not an expression that can run, and where in the text.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{problem}")]
+pub struct CompileError {
+    /// What is wrong.
+    #[source]
+    pub problem: Problem,
+    /// Where, in bytes from the start of the text; at most its length.
+    pub offset: usize,
+}
+
+/// What is wrong with an expression. Names and values in the texts are those of the expression.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// The text is longer than [`MAX_LENGTH`](crate::MAX_LENGTH).
+    #[error("expression of {length} bytes is too long: {limit} at most")]
+    TooLong {
+        /// Bytes of the text.
+        length: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// Operators, calls or parentheses lie deeper than [`MAX_DEPTH`](crate::MAX_DEPTH).
+    #[error("expression is nested too deeply: {limit} levels at most")]
+    TooDeep {
+        /// Levels allowed.
+        limit: usize,
+    },
+    /// There is nothing in the text.
+    #[error("empty expression")]
+    Empty,
+    /// The text does not follow the grammar.
+    #[error("unable to parse expression{text}: {reason}", text = Quoted(.text))]
+    Syntax {
+        /// The expression, or nothing when it is too long to repeat.
+        text: String,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// No manifest declares the attribute.
+    #[error("unknown attribute {name}{hint}", hint = Hint(.nearest))]
+    UnknownAttribute {
+        /// The name as written.
+        name: String,
+        /// The declared name that is most like it.
+        nearest: Option<String>,
+    },
+    /// There is no such function, method or operator.
+    #[error("unknown function: {name}{hint}", hint = Hint(.nearest))]
+    UnknownFunction {
+        /// The name as written; operators by their names, such as `QUO` for a division.
+        name: String,
+        /// The function that is most like it.
+        nearest: Option<String>,
+    },
+    /// A method is called like a function.
+    #[error("invoking instance method without an instance: {name}")]
+    MethodWithoutTarget {
+        /// The method.
+        name: String,
+    },
+    /// A function is called like a method.
+    #[error("invoking regular function on instance method: {name}")]
+    FunctionWithTarget {
+        /// The function.
+        name: String,
+    },
+    /// Too few or too many arguments.
+    #[error("{call} arity mismatch. Got {got} arg(s), expected {expected} arg(s)")]
+    Arity {
+        /// The call in prefix form.
+        call: String,
+        /// Arguments written.
+        got: usize,
+        /// Arguments of the function.
+        expected: usize,
+    },
+    /// An argument has the wrong type.
+    #[error("{call} arg {index} ({argument}) typeError got {got}, expected {expected}", got = .got.name(), expected = .expected.name())]
+    ArgumentType {
+        /// The call in prefix form.
+        call: String,
+        /// Which argument, from 1.
+        index: usize,
+        /// The argument in prefix form.
+        argument: String,
+        /// Its type.
+        got: ValueType,
+        /// The type the function takes.
+        expected: ValueType,
+    },
+    /// The target of a method has the wrong type.
+    #[error("{call} target typeError got {got}, expected {expected}", got = .got.name(), expected = .expected.name())]
+    TargetType {
+        /// The call in prefix form.
+        call: String,
+        /// The type of the target.
+        got: ValueType,
+        /// The type the method is for.
+        expected: ValueType,
+    },
+    /// The operator has no meaning for the type of its operands.
+    #[error("{call} {operation} for type not yet implemented: {operands}", operands = .operands.name())]
+    NotImplemented {
+        /// The call in prefix form.
+        call: String,
+        /// The operator in words.
+        operation: &'static str,
+        /// The type of its operands.
+        operands: ValueType,
+    },
+}
+
+/// Why a well-typed expression has no value for this bag.
+///
+/// Building one for an absent attribute costs no allocation: rules that do not apply fail so.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum EvalError {
+    /// The bag lacks an attribute that is read plainly.
+    #[error("lookup failed: '{0}'")]
+    Absent(AttributeName),
+    /// The bag's value is of another type than the one declared.
+    #[error("{0}")]
+    WrongType(Box<WrongType>),
+    /// The text is not an IP address.
+    #[error("could not convert {0} to IP_ADDRESS")]
+    Ip(Box<str>),
+    /// A truth was asked of an expression of another type.
+    #[error("expression is of type {type_name}, not BOOL", type_name = .0.name())]
+    NotBool(ValueType),
+    /// A computed text would be longer than the limit.
+    #[error(
+        "text of more than {limit} bytes in an expression: are the attributes joined by '+' that long?"
+    )]
+    TextTooLong {
+        /// Bytes allowed.
+        limit: usize,
+    },
+}
+
+/// An attribute whose value is of another type than the one declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongType {
+    /// The attribute.
+    pub name: AttributeName,
+    /// The types that would do, in words.
+    pub expected: &'static str,
+    /// What the bag holds, as text.
+    pub value: String,
+}
+
+impl WrongType {
+    pub(crate) fn error(
+        name: &AttributeName,
+        expected: &'static str,
+        value: Value<'_>,
+    ) -> EvalError {
+        let value = match value {
+            Value::String(v) => v.to_owned(),
+            Value::Int64(v) => v.to_string(),
+            Value::Double(v) => v.to_string(),
+            Value::Bool(v) => v.to_string(),
+            Value::Timestamp(v) => format!("timestamp {}.{:09}", v.seconds, v.nanos),
+            Value::Duration(v) => format!("{}ns", v.as_nanos()),
+            Value::Bytes(v) => Address::Borrowed(v).to_string(),
+            Value::StringMap(_) => "map".to_owned(),
+        };
+        EvalError::WrongType(Box::new(Self { name: name.clone(), expected, value }))
+    }
+}
+
+impl fmt::Display for WrongType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, expected, value } = self;
+        write!(f, "error converting value to {expected}: '{value}' (attribute {name})")
+    }
+}
+
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " '{}'", self.0) }
+    }
+}
+
+struct Hint<'a>(&'a Option<String>);
+
+impl fmt::Display for Hint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, " (did you mean {name}?)"),
+            None => Ok(()),
+        }
+    }
+}
