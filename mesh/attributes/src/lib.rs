@@ -9,6 +9,7 @@ mod name;
 mod owned;
 mod reference;
 mod value;
+pub mod wire;
 mod words;
 
 pub use bag::{Bag, EachAttribute, KeyState, StringMap};
