@@ -1,16 +1,20 @@
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
 
 /// The Envoy that the demo and the tests run.
 pub const ENVOY_VERSION: &str = "1.40.0";
 
 /// Where this checkout keeps what set-up installed and what a build made.
 ///
-/// Set-up always writes below `target/` of the checkout. What cargo builds is where cargo says, which
-/// `CARGO_TARGET_DIR` may move.
+/// Set-up always writes below `target/` of the checkout. What cargo builds is wherever this program was
+/// built, in the same profile.
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
     cargo_target: PathBuf,
+    profile: PathBuf,
 }
 
 impl Layout {
@@ -18,14 +22,23 @@ impl Layout {
     pub fn of_checkout() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = root.parent().unwrap_or(root).to_owned();
-        let cargo_target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| root.join("target"), |moved| root.join(moved));
-        Self { root, cargo_target }
+        let program = std::env::current_exe().unwrap_or_default();
+        // Cargo marks its folder with this file.
+        let tagged = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+        let cargo_target = tagged.map_or_else(|| root.join("target"), Path::to_owned);
+        let profile = program.strip_prefix(&cargo_target).ok().and_then(|rest| rest.iter().next());
+        let profile = cargo_target.join(profile.unwrap_or(OsStr::new("debug")));
+        Self { root, cargo_target, profile }
     }
 
     /// The root of the checkout.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The configuration that the demo starts with.
+    pub fn demo_config(&self) -> PathBuf {
+        self.root.join("examples/demo/config")
     }
 
     /// `target/` of the checkout.
@@ -36,6 +49,28 @@ impl Layout {
     /// Where cargo puts what it builds.
     pub fn cargo_target(&self) -> &Path {
         &self.cargo_target
+    }
+
+    /// A program of ours, in the build that the demo and the tests use.
+    ///
+    /// # Errors
+    /// When it is not built.
+    pub fn binary(&self, name: &str) -> Result<PathBuf> {
+        self.built(name)
+    }
+
+    /// Our Envoy module, in the same build.
+    ///
+    /// # Errors
+    /// When it is not built.
+    pub fn filter_library(&self) -> Result<PathBuf> {
+        self.built("libsidecar_filter.so")
+    }
+
+    fn built(&self, file: &str) -> Result<PathBuf> {
+        let path = self.profile.join(file);
+        ensure!(path.exists(), "{} is not built; `cargo xtask test` does", path.display());
+        Ok(path)
     }
 
     /// The adapters, as components. Those that misbehave on purpose are in its folder `testing`.

@@ -5,6 +5,30 @@
 //! It starts programs and looks at them from outside; it links nothing of ours, so that what is under
 //! test is the binaries that users run.
 
+mod envoy;
+mod envoy_config;
+mod greeter;
+pub mod http;
 mod layout;
+mod mesh;
+mod mixer;
+mod ports;
+mod process;
+mod series;
+mod span_collector;
+mod stats;
+mod wait;
+mod watchdog;
 
+pub use envoy::{Envoy, WORKERS, validate_envoy};
+pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions};
+pub use greeter::Greeter;
 pub use layout::{ENVOY_VERSION, Layout};
+pub use mesh::{Mesh, MeshOptions, RunningTestMesh, TestMesh, write_at_once};
+pub use mixer::{Mixer, MixerOptions};
+pub use ports::{free_address, require_free};
+pub use process::{Launch, Process};
+pub use series::{Sample, Series};
+pub use span_collector::SpanCollector;
+pub use stats::EnvoyStats;
+pub use wait::wait_until;

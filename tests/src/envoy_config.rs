@@ -1,0 +1,222 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+/// What the filter does with a request when Mixer gives no verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailPolicy {
+    /// The request is refused.
+    Closed,
+    /// The request is let through.
+    Open,
+}
+
+impl FailPolicy {
+    /// As the filter's configuration spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Closed => Self::Open,
+            Self::Open => Self::Closed,
+        }
+    }
+}
+
+/// One inbound listener: our filter, then the service.
+#[derive(Debug, Clone)]
+pub struct ListenerOptions {
+    /// Its name, in statistics and errors.
+    pub name: &'static str,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What its filter does without Mixer.
+    pub fail_policy: FailPolicy,
+}
+
+/// An Envoy beside a service, with our filter.
+#[derive(Debug, Clone)]
+pub struct EnvoyOptions {
+    /// Its listeners.
+    pub listeners: Vec<ListenerOptions>,
+    /// Its admin address.
+    pub admin: SocketAddr,
+    /// Our module.
+    pub filter_library: PathBuf,
+    /// Mixer's gRPC port.
+    pub mixer: SocketAddr,
+    /// The versions of the service with their addresses and their share of the traffic in percent.
+    pub versions: Vec<(&'static str, SocketAddr, u32)>,
+    /// A Zipkin collector for Envoy's spans.
+    pub zipkin: Option<SocketAddr>,
+    /// Fields to add to the filter's configuration, or to replace in it.
+    pub filter: Value,
+}
+
+impl EnvoyOptions {
+    /// Envoy's bootstrap document.
+    pub fn bootstrap(&self) -> Value {
+        let listeners: Vec<Value> =
+            self.listeners.iter().map(|options| self.listener(options)).collect();
+        let mut clusters = vec![mixer_cluster(self.mixer)];
+        for (version, address, _) in &self.versions {
+            clusters.push(cluster(&cluster_of(version), *address));
+        }
+        clusters.extend(self.zipkin.map(|address| cluster("zipkin", address)));
+        json!({
+            "node": { "id": "sidecar~127.0.0.1~greeter.default~default.svc.cluster.local", "cluster": "greeter" },
+            "admin": { "address": socket(self.admin) },
+            "static_resources": { "listeners": listeners, "clusters": clusters },
+        })
+    }
+
+    fn listener(&self, options: &ListenerOptions) -> Value {
+        let manager = json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": options.name,
+            "route_config": { "name": options.name, "virtual_hosts": [self.virtual_host()] },
+            "http_filters": [self.filter(options), router()],
+        });
+        let manager = match self.zipkin {
+            Some(_) => with(manager, "tracing", tracing()),
+            None => manager,
+        };
+        json!({
+            "name": options.name,
+            "address": socket(options.address),
+            // Two open connections are on two workers: without this the kernel throws dice.
+            "connection_balance_config": { "exact_balance": {} },
+            "filter_chains": [{
+                "filters": [{
+                    "name": "envoy.filters.network.http_connection_manager",
+                    "typed_config": manager,
+                }],
+            }],
+        })
+    }
+
+    fn virtual_host(&self) -> Value {
+        let weighted: Vec<Value> = self
+            .versions
+            .iter()
+            .map(|(version, _, percent)| json!({ "name": cluster_of(version), "weight": percent }))
+            .collect();
+        json!({
+            "name": "greeter",
+            "domains": ["*"],
+            "routes": [{
+                "match": { "prefix": "/" },
+                "route": { "weighted_clusters": { "clusters": weighted }, "timeout": "10s" },
+            }],
+        })
+    }
+
+    fn filter(&self, options: &ListenerOptions) -> Value {
+        let mut config = json!({
+            "mixer_cluster": "mixer",
+            "direction": "inbound",
+            "fail_policy": { "check": options.fail_policy.name() },
+            "attributes": attributes(),
+        });
+        if let (Some(config), Some(more)) = (config.as_object_mut(), self.filter.as_object()) {
+            config.extend(more.clone());
+        }
+        json!({
+            "name": "mixmesh",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+                "dynamic_module_config": {
+                    "module": { "local": { "filename": self.filter_library } },
+                    "do_not_close": true,
+                    "metrics_namespace": "mixmesh",
+                },
+                "filter_name": "mixmesh",
+                "filter_config": { "@type": "type.googleapis.com/google.protobuf.Struct", "value": config },
+            },
+        })
+    }
+}
+
+/// What the sidecar knows about where it stands, as Pilot would tell it.
+fn attributes() -> Value {
+    let text = |value: &str| json!({ "t": "STRING", "v": value });
+    json!({
+        "context.reporter.uid": text("kubernetes://greeter.default"),
+        "destination.uid": text("kubernetes://greeter.default"),
+        "destination.name": text("greeter"),
+        "destination.namespace": text("default"),
+        "destination.labels": { "t": "STRING_MAP", "v": { "app": "greeter" } },
+        "destination.workload.name": text("greeter"),
+        "destination.workload.namespace": text("default"),
+        "destination.service.host": text("greeter.default.svc.cluster.local"),
+        "destination.service.name": text("greeter"),
+        "destination.service.namespace": text("default"),
+    })
+}
+
+fn tracing() -> Value {
+    json!({
+        "random_sampling": { "value": 100.0 },
+        "provider": {
+            "name": "envoy.tracers.zipkin",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig",
+                "collector_cluster": "zipkin",
+                "collector_endpoint": "/api/v2/spans",
+                "collector_endpoint_version": "HTTP_JSON",
+                "shared_span_context": false,
+                "trace_id_128bit": true,
+            },
+        },
+    })
+}
+
+fn router() -> Value {
+    json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+    })
+}
+
+fn mixer_cluster(address: SocketAddr) -> Value {
+    let http2 = json!({
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": { "http2_protocol_options": {} },
+        },
+    });
+    with(cluster("mixer", address), "typed_extension_protocol_options", http2)
+}
+
+fn cluster_of(version: &str) -> String {
+    format!("greeter-{version}")
+}
+
+fn cluster(name: &str, address: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "0.5s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket(address) } }] }],
+        },
+    })
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+fn with(mut object: Value, field: &str, value: Value) -> Value {
+    object[field] = value;
+    object
+}

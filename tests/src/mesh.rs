@@ -1,0 +1,347 @@
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::http::{Answer, Connection};
+use crate::{
+    Envoy, EnvoyOptions, FailPolicy, Greeter, Layout, ListenerOptions, Mixer, MixerOptions,
+    free_address,
+};
+
+/// How long Envoy and Mixer may take to end when they are asked to.
+const GRACE: Duration = Duration::from_secs(10);
+/// The share of the second version of the service, in percent.
+const V2_PERCENT: u32 = 10;
+
+/// What a mesh is made of.
+#[derive(Debug)]
+pub struct MeshOptions {
+    layout: Layout,
+    folder: PathBuf,
+    fail_policy: FailPolicy,
+    proxy: SocketAddr,
+    admin: SocketAddr,
+    mixer: MixerOptions,
+    zipkin: Option<SocketAddr>,
+    filter: Value,
+}
+
+impl MeshOptions {
+    /// A mesh on free ports that keeps its files in `folder` and reads `folder/config`.
+    ///
+    /// # Errors
+    /// When there are no free ports.
+    pub fn new(layout: &Layout, folder: &Path) -> Result<Self> {
+        Ok(Self {
+            layout: layout.clone(),
+            folder: folder.to_owned(),
+            fail_policy: FailPolicy::Closed,
+            proxy: free_address()?,
+            admin: free_address()?,
+            mixer: MixerOptions::new(layout, &folder.join("config"), folder)?,
+            zipkin: None,
+            filter: json!({}),
+        })
+    }
+
+    /// What the sidecar does with requests when Mixer gives no verdict.
+    pub fn fail_policy(&mut self, policy: FailPolicy) -> &mut Self {
+        self.fail_policy = policy;
+        self
+    }
+
+    /// Where the sidecar takes requests, and its admin address.
+    pub fn envoy_addresses(&mut self, proxy: SocketAddr, admin: SocketAddr) -> &mut Self {
+        (self.proxy, self.admin) = (proxy, admin);
+        self
+    }
+
+    /// How Mixer is started.
+    pub fn mixer(&mut self) -> &mut MixerOptions {
+        &mut self.mixer
+    }
+
+    /// Sends the spans of Envoy and of Mixer to the Zipkin collector at this address.
+    pub fn spans_to(&mut self, collector: SocketAddr) -> &mut Self {
+        self.zipkin = Some(collector);
+        self.mixer.zipkin = Some(format!("http://{collector}/api/v2/spans"));
+        self
+    }
+
+    /// Adds fields to the filter's configuration, or replaces them.
+    pub fn filter(&mut self, fields: Value) -> &mut Self {
+        self.filter = fields;
+        self
+    }
+
+    /// Starts the service in both versions, Mixer and Envoy, and waits until all are ready.
+    ///
+    /// # Errors
+    /// When one of them is not installed or built, ends or does not become ready.
+    pub fn start(&self) -> Result<Mesh> {
+        let greeters =
+            ["v1", "v2"].map(|version| Greeter::start(&self.layout, version, &self.folder));
+        let [first, second] = greeters;
+        let greeters = [first?, second?];
+        let mixer = Mixer::start(&self.layout, self.mixer.clone())?;
+        let envoy = Envoy::start(&self.layout, self.envoy(&greeters)?, &self.folder)?;
+        Ok(Mesh {
+            folder: self.folder.clone(),
+            fail_policy: self.fail_policy,
+            envoy: Some(envoy),
+            mixer,
+            greeters,
+        })
+    }
+
+    fn envoy(&self, greeters: &[Greeter; 2]) -> Result<EnvoyOptions> {
+        let other = self.fail_policy.other();
+        let listeners = [(self.fail_policy, self.proxy), (other, free_address()?)];
+        let [v1, v2] = greeters;
+        Ok(EnvoyOptions {
+            listeners: listeners
+                .map(|(fail_policy, address)| ListenerOptions {
+                    name: listener_name(fail_policy),
+                    address,
+                    fail_policy,
+                })
+                .to_vec(),
+            admin: self.admin,
+            filter_library: self.layout.filter_library()?,
+            mixer: self.mixer.grpc,
+            versions: vec![
+                ("v1", v1.address(), 100 - V2_PERCENT),
+                ("v2", v2.address(), V2_PERCENT),
+            ],
+            zipkin: self.zipkin,
+            filter: self.filter.clone(),
+        })
+    }
+}
+
+/// A running mesh. Dropping it stops everything it started.
+#[derive(Debug)]
+pub struct Mesh {
+    folder: PathBuf,
+    fail_policy: FailPolicy,
+    envoy: Option<Envoy>,
+    mixer: Mixer,
+    greeters: [Greeter; 2],
+}
+
+impl Mesh {
+    /// Its sidecar.
+    ///
+    /// # Errors
+    /// When it was stopped.
+    pub fn envoy(&self) -> Result<&Envoy> {
+        self.envoy.as_ref().context("the sidecar was stopped")
+    }
+
+    /// Its Mixer.
+    pub fn mixer(&self) -> &Mixer {
+        &self.mixer
+    }
+
+    /// Its Mixer, to be killed or started again.
+    pub fn mixer_mut(&mut self) -> &mut Mixer {
+        &mut self.mixer
+    }
+
+    /// How many requests have reached the service, by its own count.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn upstream_requests(&self) -> Result<u64> {
+        self.greeters.iter().map(Greeter::count).sum()
+    }
+
+    /// Where the sidecar takes requests.
+    ///
+    /// # Errors
+    /// When it was stopped.
+    pub fn proxy(&self) -> Result<SocketAddr> {
+        self.proxy_with(self.fail_policy)
+    }
+
+    /// Where the sidecar takes requests and does this with them when Mixer gives no verdict.
+    ///
+    /// # Errors
+    /// When it was stopped.
+    pub fn proxy_with(&self, fail_policy: FailPolicy) -> Result<SocketAddr> {
+        self.envoy()?.listener(listener_name(fail_policy))
+    }
+
+    /// Opens a connection to the sidecar. Connections that are open together are spread evenly over its
+    /// workers.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn connect(&self) -> Result<Connection> {
+        Connection::open(self.proxy()?)
+    }
+
+    /// One request through the sidecar on a connection of its own.
+    ///
+    /// # Errors
+    /// When the sidecar cannot be reached.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+        self.connect()?.get(path, headers)
+    }
+
+    /// The folder that Mixer reads.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("config")
+    }
+
+    /// The folder of its logs.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a file of configuration at once, by rename.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn write_config(&self, file: &str, text: &str) -> Result<()> {
+        write_at_once(&self.config().join(file), text.as_bytes())
+    }
+
+    /// Removes a file of configuration.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn remove_config(&self, file: &str) -> Result<()> {
+        let path = self.config().join(file);
+        fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))
+    }
+
+    /// Stops the sidecar, so that its last reports are sent, then Mixer, then the service.
+    ///
+    /// # Errors
+    /// When one of them cannot be waited for.
+    pub fn stop(mut self) -> Result<()> {
+        if let Some(envoy) = self.envoy.take() {
+            envoy.terminate(GRACE)?;
+        }
+        self.mixer.terminate(GRACE)
+    }
+}
+
+/// A mesh for one test, in a temporary folder that is kept when the test fails.
+#[derive(Debug)]
+pub struct TestMesh {
+    folder: TempDir,
+    options: MeshOptions,
+}
+
+impl TestMesh {
+    /// A mesh with the attributes of the demo and no rules.
+    ///
+    /// # Errors
+    /// When the file system refuses or there are no free ports.
+    pub fn new() -> Result<Self> {
+        let layout = Layout::of_checkout();
+        let folder = TempDir::with_prefix("mixmesh-")?;
+        fs::create_dir(folder.path().join("config"))?;
+        let options = MeshOptions::new(&layout, folder.path())?;
+        Self { folder, options }.with_demo_file("attributes.yaml")
+    }
+
+    /// Adds a file of the demo's configuration.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn with_demo_file(self, file: &str) -> Result<Self> {
+        let path = self.options.layout.demo_config().join(file);
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        self.with_file(file, &text)
+    }
+
+    /// Adds a file of configuration.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn with_file(self, file: &str, text: &str) -> Result<Self> {
+        write_at_once(&self.folder.path().join("config").join(file), text.as_bytes())?;
+        Ok(self)
+    }
+
+    /// Changes what the mesh is made of.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut MeshOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// As [`MeshOptions::start`].
+    pub fn start(self) -> Result<RunningTestMesh> {
+        let mesh = self.options.start();
+        if mesh.is_err() {
+            eprintln!("kept for a look: {}", self.folder.keep().display());
+            return mesh.map(|mesh| RunningTestMesh { mesh, folder: None });
+        }
+        Ok(RunningTestMesh { mesh: mesh?, folder: Some(self.folder) })
+    }
+}
+
+/// A [`Mesh`] that removes its folder, unless the test that owns it panics.
+#[derive(Debug)]
+pub struct RunningTestMesh {
+    mesh: Mesh,
+    folder: Option<TempDir>,
+}
+
+impl std::ops::Deref for RunningTestMesh {
+    type Target = Mesh;
+
+    fn deref(&self) -> &Mesh {
+        &self.mesh
+    }
+}
+
+impl std::ops::DerefMut for RunningTestMesh {
+    fn deref_mut(&mut self) -> &mut Mesh {
+        &mut self.mesh
+    }
+}
+
+impl Drop for RunningTestMesh {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            eprintln!("kept for a look: {}", folder.keep().display());
+        }
+    }
+}
+
+/// Writes a file so that no reader sees half of it.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn write_at_once(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().context("a file is in a folder")?;
+    // Hidden, so that nobody takes the unfinished file for one of theirs.
+    let mut fresh = NamedTempFile::with_prefix_in(".", folder)?;
+    fresh.write_all(bytes)?;
+    fresh.persist(path).with_context(|| format!("write {}", path.display()))?;
+    Ok(())
+}
+
+fn listener_name(fail_policy: FailPolicy) -> &'static str {
+    match fail_policy {
+        FailPolicy::Closed => "inbound-closed",
+        FailPolicy::Open => "inbound-open",
+    }
+}
