@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Configuration: the resources that operators write, read from YAML and followed as they change.
+//!
+//! For every process that is steered by `config.istio.io/v1alpha2` resources, and for the tool that
+//! validates them. A [`ConfigSet`] is everything that was read, as plain data with the place in the
+//! file of each part, together with all [`Problem`]s found. Expressions stay text here: what they
+//! mean, and whether a handler's parameters suit its adapter, is judged by who runs them.
+
+mod attribute_types;
+mod catalog;
+mod error;
+mod folder;
+mod key;
+mod merge;
+mod nearest;
+mod origin;
+mod params;
+mod parse;
+mod read;
+mod reference;
+mod resource;
+mod set;
+mod yaml;
+
+pub use catalog::{CompiledAdapter, CompiledTemplate};
+pub use error::ConfigError;
+pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
+pub use origin::{Origin, Problem, Text};
+pub use params::Params;
+pub use parse::{Parsed, parse};
+pub use read::{read_files, read_folder};
+pub use reference::{Referred, UnresolvedReference};
+pub use resource::{
+    Action, AttributeDeclaration, AttributeManifest, FailPolicy, Handler, HeaderOperation,
+    HeaderOperationKind, Instance, InstanceFields, LogEntryFields, MetricFields, RandomSampling,
+    RateLimitSampling, Resource, Rule, Sampling, Spec,
+};
+pub use set::{ConfigSet, Revision};

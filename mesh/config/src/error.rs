@@ -1,0 +1,22 @@
+use std::io;
+use std::path::PathBuf;
+
+/// Why configuration cannot be read at all; mistakes inside it are [`Problem`](crate::Problem)s.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The folder itself cannot be listed.
+    #[error("cannot list the configuration folder {}: does it exist and may this user read it?", path.display())]
+    ListFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The path is something else than a folder.
+    #[error("the configuration folder {} is not a folder", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,160 @@
+//! From the tree of a YAML document to a typed resource, or to everything that is wrong with it.
+
+mod duration;
+mod fields;
+mod handler;
+mod header_operation;
+mod identity;
+mod instance;
+mod manifest;
+mod rule;
+mod sampling;
+mod spec;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::yaml::{Document, Node, NodeValue, documents};
+use crate::{Origin, Problem, Resource, ResourceKey};
+use fields::{Fields, Report};
+use identity::Identity;
+
+/// Most problems listed for one file.
+const MAX_PROBLEMS: usize = 200;
+
+/// What one file says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parsed {
+    /// The resources without mistakes, in the file's order, each key once.
+    pub resources: Vec<Arc<Resource>>,
+    /// Keys of resources that are in the file but refused for their mistakes.
+    pub refused: BTreeSet<ResourceKey>,
+    /// All mistakes, in the file's order.
+    pub problems: Vec<Problem>,
+    /// Whether `resources` and `refused` account for every document. Otherwise the file may define
+    /// more than could be read: after a syntax error, or where kind, name or namespace is missing.
+    pub complete: bool,
+}
+
+/// Reads the resources of `text`; `file` is how problems name it. Never fails as a whole: a mistake
+/// costs the resource it is in.
+pub fn parse(file: &str, text: &str) -> Parsed {
+    let mut reader = Reader {
+        file: file.into(),
+        parsed: Parsed { complete: true, ..Parsed::default() },
+        places: BTreeMap::new(),
+    };
+    for document in documents(text) {
+        reader.document(&document);
+    }
+    let mut parsed = reader.parsed;
+    parsed.problems.sort();
+    if parsed.problems.len() > MAX_PROBLEMS {
+        let more = parsed.problems.len() - MAX_PROBLEMS;
+        parsed.problems.truncate(MAX_PROBLEMS);
+        let line = parsed.problems.last().map_or(0, |problem| problem.origin.line);
+        parsed.problems.push(Problem {
+            origin: Origin { file: file.into(), line },
+            object: None,
+            message: format!("{more} more problems of this file are not listed"),
+        });
+    }
+    parsed
+}
+
+struct Reader {
+    file: Arc<str>,
+    parsed: Parsed,
+    /// Where each key was met first.
+    places: BTreeMap<ResourceKey, u32>,
+}
+
+impl Reader {
+    fn document(&mut self, document: &Document) {
+        if !document.whole {
+            self.parsed.complete = false;
+        }
+        if let Some(items) = document.root.as_ref().and_then(list_items) {
+            for item in items {
+                self.resource(item, item.line, document);
+            }
+            self.file_problems(&document.problems, None);
+            return;
+        }
+        match &document.root {
+            Some(root) => self.resource(root, document.line, document),
+            None => self.file_problems(&document.problems, None),
+        }
+    }
+
+    fn resource(&mut self, root: &Node, line: u32, document: &Document) {
+        let mut report = Report::default();
+        let Some(mut fields) = Fields::open(root, "", &mut report) else {
+            self.parsed.complete = false;
+            self.file_problems(&document.problems, None);
+            return self.file_problems(&report.problems, None);
+        };
+        let identity = Identity::read(&mut fields, line, &mut report);
+        let key = match &identity {
+            Identity::Known { key, .. } => Some(key.clone()),
+            Identity::Foreign => None,
+            Identity::Unknown => {
+                self.parsed.complete = false;
+                None
+            }
+        };
+        let mut spec = None;
+        if let Identity::Known { key, .. } = &identity {
+            // After a syntax error what is missing is not the user's mistake.
+            let mut unheard = Report::default();
+            let report = if document.whole { &mut report } else { &mut unheard };
+            spec = spec::read(key.kind, &mut fields, line, report);
+            fields.skip("status");
+            fields.finish(report);
+        }
+        let own_document = document.root.as_ref().is_some_and(|own| std::ptr::eq(own, root));
+        if own_document {
+            report.problems.extend(document.problems.iter().cloned());
+        }
+        if let Some(key) = &key
+            && let Some(first) = self.places.insert(key.clone(), line)
+        {
+            self.places.insert(key.clone(), first);
+            let first = Origin { file: Arc::clone(&self.file), line: first };
+            report.problem(line, format!("is defined twice, first at {first}; the first counts"));
+        }
+        let flawed = !document.problems.is_empty() || !report.problems.is_empty();
+        self.file_problems(&report.problems, key.as_ref());
+        let (Identity::Known { key, annotations }, false) = (identity, flawed) else {
+            self.parsed.refused.extend(key);
+            return;
+        };
+        match spec {
+            Some(spec) => {
+                let origin = Origin { file: Arc::clone(&self.file), line };
+                self.parsed.resources.push(Arc::new(Resource { key, origin, annotations, spec }));
+            }
+            None => {
+                self.parsed.refused.insert(key);
+            }
+        }
+    }
+
+    fn file_problems(&mut self, problems: &[(u32, String)], object: Option<&ResourceKey>) {
+        self.parsed.problems.extend(problems.iter().map(|(line, message)| Problem {
+            origin: Origin { file: Arc::clone(&self.file), line: *line },
+            object: object.cloned(),
+            message: message.clone(),
+        }));
+    }
+}
+
+/// The items of a `kind: List`, as `kubectl get -o yaml` writes resources.
+fn list_items(root: &Node) -> Option<&[Node]> {
+    let NodeValue::Map(entries) = &root.value else { return None };
+    let value = |name: &str| entries.iter().find(|entry| entry.key == name).map(|e| &e.value.value);
+    match (value("kind")?, value("items")?) {
+        (NodeValue::Scalar(kind), NodeValue::List(items)) if kind.text == "List" => Some(items),
+        _ => None,
+    }
+}
