@@ -5,14 +5,19 @@
 //! owned [`AttributeBag`]. This crate is pure: it does no input or output and knows no caller.
 
 mod bag;
+#[cfg(feature = "json")]
+mod json;
 mod name;
 mod owned;
 mod reference;
+mod rfc3339;
 mod value;
 pub mod wire;
 mod words;
 
 pub use bag::{Bag, EachAttribute, KeyState, StringMap};
+#[cfg(feature = "json")]
+pub use json::{JsonError, bag_from_json, bag_to_json};
 pub use name::AttributeName;
 pub use owned::{AttributeBag, OwnedValue};
 pub use reference::{Condition, References, Tracked};
