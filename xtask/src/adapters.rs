@@ -48,17 +48,12 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
 
 fn compile(layout: &Layout, std: WasmStd) -> Result<Vec<Module>> {
     let source = layout.root().join("adapters");
-    // A standard library built by another compiler must never mix with the toolchain's artefacts.
-    let target = layout.target().join("guests").join(match std {
-        WasmStd::Toolchain => "toolchain",
-        WasmStd::Debian => "debian",
-    });
     let mut cargo = clean("cargo");
     cargo
         .args(["build", "--release", "--workspace", "--message-format", "json-render-diagnostics"])
         .arg("--manifest-path")
         .arg(source.join("Cargo.toml"))
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", wasm_std::target_folder(layout, std))
         .current_dir(layout.root())
         .stdout(Stdio::piped());
     wasm_std::configure(&mut cargo, std)?;

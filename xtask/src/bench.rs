@@ -1,0 +1,32 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use testbed::Layout;
+
+use crate::command::run_shown;
+use crate::{adapters, build, preflight};
+
+/// Which benchmark to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Its name, such as `cache`
+    name: String,
+    /// Also write the figures to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// `cargo xtask bench NAME`, in release.
+///
+/// # Errors
+/// When there is no benchmark of that name, or it fails.
+pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
+    preflight::check(layout, false)?;
+    adapters::run(layout)?;
+    let mut cargo = build::cargo(layout, "run");
+    cargo.args(["--release", "--quiet", "--package", "benches", "--bin", &options.name, "--"]);
+    if let Some(file) = &options.json {
+        cargo.arg("--json").arg(std::path::absolute(file)?);
+    }
+    run_shown(&mut cargo)
+}

@@ -1,0 +1,53 @@
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::command::{answer, run_logged};
+use crate::progress::Step;
+
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// Whether packages can be installed without a question.
+pub(crate) fn is_usable() -> bool {
+    apt_get().is_some()
+}
+
+/// Brings the package lists up to date; a fresh machine has none.
+///
+/// # Errors
+/// When there is no `apt-get`, no right to use it, or it fails.
+pub(crate) fn update(step: &mut Step, log: &Path) -> Result<()> {
+    run(step, &["update", "-qq"], log)
+}
+
+/// Installs packages of the distribution.
+///
+/// # Errors
+/// As [`update`], or when there is no such package.
+pub(crate) fn install(step: &mut Step, packages: &[&str], log: &Path) -> Result<()> {
+    update(step, log)?;
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    run(step, &[&install, packages].concat(), log)
+}
+
+fn run(step: &mut Step, arguments: &[&str], log: &Path) -> Result<()> {
+    let mut apt = apt_get().context("there is no apt-get, or no right to use it")?;
+    run_logged(step, apt.args(arguments), LIMIT, log)
+}
+
+/// `apt-get`, by way of sudo unless this is root.
+fn apt_get() -> Option<Command> {
+    answer(Command::new("apt-get").arg("--version"))?;
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("env")
+    } else {
+        answer(Command::new("sudo").args(["-n", "true"]))?;
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "env"]);
+        sudo
+    };
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    Some(command)
+}

@@ -1,0 +1,87 @@
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use testbed::{Layout, MISSING_PARTS, Part};
+
+use crate::command::{clean, run_shown};
+use crate::{build, preflight, progress, setup};
+
+/// Which tests to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// A part that is missing on this machine is a failure
+    #[arg(long)]
+    all: bool,
+    /// Run one tier only
+    #[arg(long, value_enum)]
+    tier: Option<Tier>,
+    /// Run the tests whose name has this text
+    filter: Option<String>,
+}
+
+/// What a test needs to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Tier {
+    /// Nothing but the code under test
+    Unit,
+    /// The real Envoy and a real Mixer
+    System,
+}
+
+/// The package of the system tests.
+const SYSTEM: &str = "testbed";
+
+/// `cargo xtask test`: sets up, runs the tests and ends with what could not be run.
+///
+/// # Errors
+/// When a test fails; with `--all` also when a part is missing.
+pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
+    preflight::check(layout, false)?;
+    let system = options.tier != Some(Tier::Unit);
+    setup::essentials(layout)?;
+    if system {
+        setup::extras(layout, false);
+        build::development(layout)?;
+    }
+    let notes = tempfile::tempdir()?;
+    for tests in invocations(layout, options) {
+        let mut tests = tests;
+        run_shown(tests.env(MISSING_PARTS, notes.path()))?;
+    }
+    conclude(&Part::noted_missing(notes.path()), options.all)
+}
+
+/// The runs of cargo that make up the tests asked for.
+fn invocations(layout: &Layout, options: &Options) -> Vec<Command> {
+    let mut workspace = build::cargo(layout, "test");
+    match options.tier {
+        None => workspace.arg("--workspace"),
+        Some(Tier::Unit) => workspace.args(["--workspace", "--exclude", SYSTEM]),
+        Some(Tier::System) => workspace.args(["--package", SYSTEM]),
+    };
+    let mut runs = vec![workspace];
+    if options.tier != Some(Tier::System) {
+        let mut adapters = clean("cargo");
+        adapters
+            .args(["test", "--workspace", "--manifest-path"])
+            .arg(layout.root().join("adapters/Cargo.toml"));
+        adapters.env("CARGO_TARGET_DIR", layout.target().join("guests/native"));
+        runs.push(adapters);
+    }
+    for run in &mut runs {
+        run.args(&options.filter);
+    }
+    runs
+}
+
+fn conclude(missing: &[Part], all: bool) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> =
+        missing.iter().map(|part| format!("{} – {}", part.name(), part.how_to_get())).collect();
+    let text = format!("not run ({}): {}", missing.len(), lines.join("; "));
+    ensure!(!all, "{text}");
+    progress::note(&text);
+    Ok(())
+}
