@@ -3,6 +3,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+/// What the filter is called in Envoy's configuration.
+const FILTER: &str = "mixmesh";
+
 /// What the filter does with a request when Mixer gives no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailPolicy {
@@ -42,6 +45,17 @@ pub struct ListenerOptions {
     pub fail_policy: FailPolicy,
 }
 
+/// One version of the service behind a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceVersion {
+    /// Its label `version`.
+    pub name: &'static str,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share of the traffic.
+    pub percent: u32,
+}
+
 /// An Envoy beside a service, with our filter.
 #[derive(Debug, Clone)]
 pub struct EnvoyOptions {
@@ -53,8 +67,8 @@ pub struct EnvoyOptions {
     pub filter_library: PathBuf,
     /// Mixer's gRPC port.
     pub mixer: SocketAddr,
-    /// The versions of the service with their addresses and their share of the traffic in percent.
-    pub versions: Vec<(&'static str, SocketAddr, u32)>,
+    /// The versions of the service.
+    pub versions: Vec<ServiceVersion>,
     /// A Zipkin collector for Envoy's spans.
     pub zipkin: Option<SocketAddr>,
     /// Fields to add to the filter's configuration, or to replace in it.
@@ -67,9 +81,8 @@ impl EnvoyOptions {
         let listeners: Vec<Value> =
             self.listeners.iter().map(|options| self.listener(options)).collect();
         let mut clusters = vec![mixer_cluster(self.mixer)];
-        for (version, address, _) in &self.versions {
-            clusters.push(cluster(&cluster_of(version), *address));
-        }
+        clusters
+            .extend(self.versions.iter().map(|one| cluster(&cluster_of(one.name), one.address)));
         clusters.extend(self.zipkin.map(|address| cluster("zipkin", address)));
         json!({
             "node": { "id": "sidecar~127.0.0.1~greeter.default~default.svc.cluster.local", "cluster": "greeter" },
@@ -104,11 +117,8 @@ impl EnvoyOptions {
     }
 
     fn virtual_host(&self) -> Value {
-        let weighted: Vec<Value> = self
-            .versions
-            .iter()
-            .map(|(version, _, percent)| json!({ "name": cluster_of(version), "weight": percent }))
-            .collect();
+        let weighted: Vec<Value> =
+            self.versions.iter().map(|version| self.weighted_cluster(version)).collect();
         json!({
             "name": "greeter",
             "domains": ["*"],
@@ -130,19 +140,46 @@ impl EnvoyOptions {
             config.extend(more.clone());
         }
         json!({
-            "name": "mixmesh",
+            "name": FILTER,
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
-                "dynamic_module_config": {
-                    "module": { "local": { "filename": self.filter_library } },
-                    "do_not_close": true,
-                    "metrics_namespace": "mixmesh",
-                },
-                "filter_name": "mixmesh",
-                "filter_config": { "@type": "type.googleapis.com/google.protobuf.Struct", "value": config },
+                "dynamic_module_config": self.module(),
+                "filter_name": FILTER,
+                "filter_config": structure(&config),
             },
         })
     }
+
+    /// A version's route, which tells the filter which version it is.
+    fn weighted_cluster(&self, version: &ServiceVersion) -> Value {
+        let labels =
+            json!({ "t": "STRING_MAP", "v": { "app": "greeter", "version": version.name } });
+        let config = json!({ "attributes": { "destination.labels": labels } });
+        json!({
+            "name": cluster_of(version.name),
+            "weight": version.percent,
+            "typed_per_filter_config": {
+                FILTER: {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute",
+                    "dynamic_module_config": self.module(),
+                    "filter_name": FILTER,
+                    "filter_config": structure(&config),
+                },
+            },
+        })
+    }
+
+    fn module(&self) -> Value {
+        json!({
+            "module": { "local": { "filename": self.filter_library } },
+            "do_not_close": true,
+            "metrics_namespace": "mixmesh",
+        })
+    }
+}
+
+fn structure(value: &Value) -> Value {
+    json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": value })
 }
 
 /// What the sidecar knows about where it stands, as Pilot would tell it.

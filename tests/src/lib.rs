@@ -24,7 +24,7 @@ mod watchdog;
 mod zipkin;
 
 pub use envoy::{Envoy, WORKERS, validate_envoy};
-pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions};
+pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
 pub use greeter::Greeter;
 pub use layout::{ENVOY_VERSION, Layout};
 pub use mesh::{Mesh, MeshOptions, RunningTestMesh, TestMesh, write_at_once};

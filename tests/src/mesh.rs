@@ -12,13 +12,11 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::http::{Answer, Connection};
 use crate::{
     Envoy, EnvoyOptions, FailPolicy, Greeter, Layout, ListenerOptions, Mixer, MixerOptions,
-    free_address,
+    ServiceVersion, free_address,
 };
 
 /// How long Envoy and Mixer may take to end when they are asked to.
 const GRACE: Duration = Duration::from_secs(10);
-/// The share of the second version of the service, in percent.
-const V2_PERCENT: u32 = 10;
 
 /// What a mesh is made of.
 #[derive(Debug)]
@@ -31,6 +29,7 @@ pub struct MeshOptions {
     mixer: MixerOptions,
     zipkin: Option<SocketAddr>,
     filter: Value,
+    v2_percent: u32,
 }
 
 impl MeshOptions {
@@ -48,6 +47,7 @@ impl MeshOptions {
             mixer: MixerOptions::new(layout, &folder.join("config"), folder)?,
             zipkin: None,
             filter: json!({}),
+            v2_percent: 0,
         })
     }
 
@@ -81,15 +81,21 @@ impl MeshOptions {
         self
     }
 
-    /// Starts the service in both versions, Mixer and Envoy, and waits until all are ready.
+    /// Runs a second version of the service as well and sends it this share of the requests.
+    pub fn second_version(&mut self, percent: u32) -> &mut Self {
+        self.v2_percent = percent.min(100);
+        self
+    }
+
+    /// Starts the service, Mixer and Envoy, and waits until all are ready.
     ///
     /// # Errors
     /// When one of them is not installed or built, ends or does not become ready.
     pub fn start(&self) -> Result<Mesh> {
-        let greeters =
-            ["v1", "v2"].map(|version| Greeter::start(&self.layout, version, &self.folder));
-        let [first, second] = greeters;
-        let greeters = [first?, second?];
+        let mut greeters = vec![Greeter::start(&self.layout, "v1", &self.folder)?];
+        if self.v2_percent > 0 {
+            greeters.push(Greeter::start(&self.layout, "v2", &self.folder)?);
+        }
         let mixer = Mixer::start(&self.layout, self.mixer.clone())?;
         let envoy = Envoy::start(&self.layout, self.envoy(&greeters)?, &self.folder)?;
         Ok(Mesh {
@@ -101,10 +107,13 @@ impl MeshOptions {
         })
     }
 
-    fn envoy(&self, greeters: &[Greeter; 2]) -> Result<EnvoyOptions> {
+    fn envoy(&self, greeters: &[Greeter]) -> Result<EnvoyOptions> {
         let other = self.fail_policy.other();
         let listeners = [(self.fail_policy, self.proxy), (other, free_address()?)];
-        let [v1, v2] = greeters;
+        let shares = [("v1", 100 - self.v2_percent), ("v2", self.v2_percent)];
+        let versions = greeters.iter().zip(shares).map(|(greeter, (name, percent))| {
+            ServiceVersion { name, address: greeter.address(), percent }
+        });
         Ok(EnvoyOptions {
             listeners: listeners
                 .map(|(fail_policy, address)| ListenerOptions {
@@ -116,10 +125,7 @@ impl MeshOptions {
             admin: self.admin,
             filter_library: self.layout.filter_library()?,
             mixer: self.mixer.grpc,
-            versions: vec![
-                ("v1", v1.address(), 100 - V2_PERCENT),
-                ("v2", v2.address(), V2_PERCENT),
-            ],
+            versions: versions.collect(),
             zipkin: self.zipkin,
             filter: self.filter.clone(),
         })
@@ -133,7 +139,7 @@ pub struct Mesh {
     fail_policy: FailPolicy,
     envoy: Option<Envoy>,
     mixer: Mixer,
-    greeters: [Greeter; 2],
+    greeters: Vec<Greeter>,
 }
 
 impl Mesh {
