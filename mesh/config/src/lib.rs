@@ -23,6 +23,7 @@ mod yaml;
 
 pub use catalog::{CompiledAdapter, CompiledTemplate};
 pub use error::ConfigError;
+pub use folder::FolderSource;
 pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
 pub use origin::{Origin, Problem, Text};
 pub use params::Params;

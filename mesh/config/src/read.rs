@@ -16,7 +16,7 @@ pub fn read_folder(dir: &Path) -> Result<ConfigSet, ConfigError> {
     for (name, file) in &listing.files {
         files.read(name, &file.path);
     }
-    Ok(files.finish(Revision(listing.newest)))
+    Ok(files.finish(Revision(listing.newest())))
 }
 
 /// Reads single files as they are now, named in problems as they are named here. Folders among
@@ -53,7 +53,7 @@ struct Files {
 
 impl Files {
     fn read(&mut self, name: &str, path: &Path) {
-        match read_text(path).and_then(|file| file.text) {
+        match read_text(path) {
             Ok(text) => self.insert(name, parse(name, &text)),
             Err(message) => self.refuse(name, message),
         }

@@ -61,8 +61,8 @@ pub(crate) struct Listing {
     pub(crate) refused: BTreeMap<Arc<str>, String>,
     /// All folders that were listed, where they really are.
     pub(crate) folders: BTreeMap<PathBuf, Identity>,
-    /// The newest modification time of files and folders, in nanoseconds since 1970.
-    pub(crate) newest: u64,
+    /// The newest modification time of those folders, in nanoseconds since 1970.
+    pub(crate) newest_folder: u64,
 }
 
 impl Listing {
@@ -75,8 +75,13 @@ impl Listing {
         })
     }
 
+    /// The newest modification time of files and folders, in nanoseconds since 1970.
+    pub(crate) fn newest(&self) -> u64 {
+        let files = self.files.values().map(|file| file.stamp.modified);
+        files.fold(self.newest_folder, u64::max)
+    }
+
     fn refuse(&mut self, name: &str, message: impl Into<String>) {
-        // Some file systems offer endless names; a bound on entries has been passed long before.
         self.refused.insert(name.into(), message.into());
     }
 }
@@ -91,7 +96,7 @@ pub(crate) fn list(root: &Path) -> Result<Listing, ConfigError> {
     }
     let path = fs::canonicalize(root).map_err(failed)?;
     let mut walk = Walk { listing: Listing::default(), seen: BTreeSet::new(), entries: 0 };
-    walk.folder(path, "", &metadata, 0).map_err(failed)?;
+    walk.folder(&path, "", &metadata, 0).map_err(failed)?;
     Ok(walk.listing)
 }
 
@@ -104,7 +109,7 @@ struct Walk {
 impl Walk {
     fn folder(
         &mut self,
-        path: PathBuf,
+        path: &Path,
         name: &str,
         metadata: &Metadata,
         depth: usize,
@@ -116,7 +121,7 @@ impl Walk {
             return Ok(());
         }
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&path)? {
+        for entry in fs::read_dir(path)? {
             self.entries += 1;
             if self.entries > MAX_ENTRIES {
                 let message = format!("more than {MAX_ENTRIES} entries, the rest is not read");
@@ -126,8 +131,8 @@ impl Walk {
             entries.push(entry?.file_name());
         }
         entries.sort();
-        self.listing.newest = self.listing.newest.max(stamp.modified);
-        self.listing.folders.insert(path.clone(), stamp.identity);
+        self.listing.newest_folder = self.listing.newest_folder.max(stamp.modified);
+        self.listing.folders.insert(path.to_owned(), stamp.identity);
         for entry in entries {
             if entry.as_encoded_bytes().starts_with(b".") {
                 continue;
@@ -167,7 +172,7 @@ impl Walk {
                 self.listing.refuse(&format!("{name}/"), message);
             } else {
                 let name = format!("{name}/");
-                if let Err(error) = self.folder(path, &name, &metadata, depth + 1) {
+                if let Err(error) = self.folder(&path, &name, &metadata, depth + 1) {
                     self.listing.refuse(&name, unreadable(&error));
                 }
             }
@@ -177,7 +182,6 @@ impl Walk {
             self.listing.refuse("", format!("more than {MAX_FILES} files, the rest is not read"));
         } else if is_config {
             let stamp = Stamp::of(&metadata);
-            self.listing.newest = self.listing.newest.max(stamp.modified);
             self.listing.files.insert(name.into(), ListedFile { path, stamp });
         }
     }

@@ -5,41 +5,44 @@ use std::path::Path;
 
 use super::listing::{Stamp, unreadable};
 
-/// Longest file read, ten times what Kubernetes lets one object have.
-const MAX_BYTES: u64 = 16 << 20;
+/// Longest file read; Kubernetes lets one object have about 1.5 MiB.
+pub(super) const MAX_BYTES: u64 = 4 << 20;
 
-/// The text of a file with the stamp it had before and after it was read, or why it cannot be read.
-pub(crate) struct FileText {
-    pub(crate) before: Stamp,
-    pub(crate) after: Stamp,
-    pub(crate) text: Result<String, String>,
-}
-
-/// Reads the file at `path`. Never waits for another process, whatever the path leads to.
-pub(crate) fn read_text(path: &Path) -> Result<FileText, String> {
-    read(path).map_err(|error| unreadable(&error))
-}
-
-fn read(path: &Path) -> io::Result<FileText> {
+/// Opens the file at `path` for reading. Does not wait for another process, whatever is there.
+pub(super) fn open(path: &Path) -> io::Result<File> {
     // Opening a pipe that took the file's place would wait for a writer.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    let metadata = file.metadata()?;
-    let before = Stamp::of(&metadata);
-    let text =
-        if metadata.is_file() { bounded_text(&file)? } else { Err("is not a file".to_owned()) };
-    let after = Stamp::of(&file.metadata()?);
-    Ok(FileText { before, after, text })
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
-fn bounded_text(file: &File) -> io::Result<Result<String, String>> {
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+/// Reads the text of the file at `path`, or says why it cannot be read.
+pub(crate) fn read_text(path: &Path) -> Result<String, String> {
+    let file = open(path).map_err(|error| unreadable(&error))?;
+    text_of(&file)
+}
+
+/// The stamp of an open file.
+pub(super) fn stamp_of(file: &File) -> io::Result<Stamp> {
+    file.metadata().map(|metadata| Stamp::of(&metadata))
+}
+
+/// The text of an open file, or why it has none.
+pub(super) fn text_of(file: &File) -> Result<String, String> {
+    let bytes = bytes_of(file).map_err(|error| unreadable(&error))?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Ok(Err(format!("is larger than {} MiB, the most that is read", MAX_BYTES >> 20)));
+        return Err(format!("is larger than {} MiB, the most that is read", MAX_BYTES >> 20));
     }
-    Ok(String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count();
-        format!("is not UTF-8 at line {line}")
-    }))
+        format!("is not UTF-8 text: line {line} has other bytes")
+    })
+}
+
+fn bytes_of(file: &File) -> io::Result<Vec<u8>> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

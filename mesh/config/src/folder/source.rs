@@ -1,0 +1,103 @@
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use super::activity::Waker;
+use super::follower::{Follower, Step};
+use crate::{ConfigError, ConfigSet};
+
+/// How long [`FolderSource::open`] waits for files that are just being written.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// Between two looks: a storm of changes must not become a storm of looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Follows a folder of `*.yaml` and `*.yml` files, those in its folders included.
+///
+/// What has come to rest is published; a mistake, a half-written file or an unreadable folder leaves in
+/// force what was read before and shows among the set's problems.
+pub struct FolderSource {
+    follower: Follower,
+    sender: watch::Sender<Arc<ConfigSet>>,
+}
+
+impl FolderSource {
+    /// Reads the folder at `dir` and starts watching it; the receiver holds what was read.
+    ///
+    /// Blocks the thread while it reads. Files that were changed within the last second must be at rest
+    /// for half a second first; what is still being written after ten seconds is left out, as a
+    /// problem of the set.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn open(dir: &Path) -> Result<(Self, watch::Receiver<Arc<ConfigSet>>), ConfigError> {
+        let mut follower = Follower::new(dir);
+        let limit = Instant::now() + START_LIMIT;
+        loop {
+            let step = follower.step()?;
+            if !step.unread || Instant::now() >= limit {
+                break;
+            }
+            follower.log().wait_until(step.next.min(limit));
+        }
+        let (sender, receiver) = watch::channel(Arc::clone(follower.set()));
+        Ok((Self { follower, sender }, receiver))
+    }
+
+    /// Follows the folder on a thread for blocking work until `shutdown` resolves, and publishes each
+    /// set that differs from the one before in resources or problems.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let stop = StopOnDrop(self.follower.waker());
+        let mut work = tokio::task::spawn_blocking(move || self.follow());
+        let ended = tokio::select! {
+            () = shutdown => {
+                drop(stop);
+                work.await
+            }
+            ended = &mut work => ended,
+        };
+        if let Err(cause) = ended {
+            error!(%cause, "The configuration folder is not followed any more.");
+        }
+    }
+
+    fn follow(mut self) {
+        let mut next = Instant::now();
+        while self.follower.log().wait_until(next) {
+            let step = match self.follower.step() {
+                Ok(step) => step,
+                Err(error) => self.follower.step_failed(&error),
+            };
+            self.publish(&step);
+            next = step.next;
+            if !self.follower.log().pause(PAUSE) {
+                return;
+            }
+        }
+    }
+
+    fn publish(&self, step: &Step) {
+        if step.changed {
+            let set = self.follower.set();
+            info!(
+                revision = set.revision.0,
+                resources = set.resources.len(),
+                problems = set.problems.len(),
+                "The configuration changed."
+            );
+            self.sender.send_replace(Arc::clone(set));
+        }
+    }
+}
+
+/// Ends the blocking work also when its future is dropped.
+struct StopOnDrop(Waker);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}

@@ -1,0 +1,152 @@
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::activity::{Activity, ActivityLog};
+use super::listing::{ListedFile, Stamp, unreadable};
+use super::text::{open, stamp_of, text_of};
+
+/// How long a change whose end was seen must be at rest.
+const SETTLE: Duration = Duration::from_millis(30);
+/// How long a change must be at rest of which only the result is seen, or that takes text away.
+pub(super) const LONG_SETTLE: Duration = Duration::from_millis(500);
+/// How long the reader waits for its own opening of a file to be told. Usually microseconds.
+const CATCH_UP: Duration = Duration::from_millis(200);
+
+/// What is known about one file of the folder.
+#[derive(Debug, Default)]
+pub(super) struct TrackedFile {
+    /// What it said when it was read last.
+    text: Option<String>,
+    /// The state in which it was read, or refused, last.
+    known: Option<Stamp>,
+    /// Another state that was seen since, and when first.
+    changed: Option<(Stamp, Instant)>,
+    /// Since when it differs from what was read.
+    pub(super) unread_since: Option<Instant>,
+    /// Since when it is not there.
+    pub(super) gone_since: Option<Instant>,
+    /// Why it cannot be read.
+    pub(super) refused: Option<String>,
+}
+
+/// What a look at a file led to.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// Nothing new.
+    Same,
+    /// It changed and is not at rest; look again then, or when it is told to have changed.
+    Later(Option<Instant>),
+    /// It has a new text, which was taken over.
+    Read,
+    /// It cannot be read; what it said before still counts.
+    Refused,
+}
+
+impl TrackedFile {
+    /// Looks at the file and reads it if a change has come to rest. `settled` says that the change is
+    /// older than [`LONG_SETTLE`] by the file's own time.
+    pub(super) fn look(
+        &mut self,
+        listed: &ListedFile,
+        log: &ActivityLog,
+        now: Instant,
+        settled: bool,
+    ) -> Look {
+        self.gone_since = None;
+        let activity = log.of(&listed.path);
+        let is_known = self.known == Some(listed.stamp) && self.refused.is_none();
+        if is_known && activity != Activity::BeingWritten {
+            self.settle(listed);
+            return Look::Same;
+        }
+        let since = match self.changed {
+            Some((stamp, since)) if stamp == listed.stamp => since,
+            _ => now,
+        };
+        self.changed = Some((listed.stamp, since));
+        self.unread_since.get_or_insert(now);
+        let needed = match activity {
+            Activity::BeingWritten => return Look::Later(None),
+            Activity::AtRest => SETTLE,
+            Activity::Unknown => LONG_SETTLE,
+        };
+        let rested = if settled { LONG_SETTLE } else { now.saturating_duration_since(since) };
+        if rested < needed {
+            return Look::Later(Some(since + needed));
+        }
+        self.read(listed, log, rested, since)
+    }
+
+    /// The modification time of what was read last, in nanoseconds since 1970.
+    pub(super) fn modified(&self) -> Option<u64> {
+        self.known.map(|stamp| stamp.modified)
+    }
+
+    /// The text that was read last.
+    pub(super) fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or_default()
+    }
+
+    /// Reads a file that has been at rest for `rested`, since `since`.
+    fn read(
+        &mut self,
+        listed: &ListedFile,
+        log: &ActivityLog,
+        rested: Duration,
+        since: Instant,
+    ) -> Look {
+        let path: &Path = &listed.path;
+        let long_rest = rested >= LONG_SETTLE;
+        let (file, told) = log.catch_up(path, CATCH_UP, || open(path));
+        // All is told now that happened before the file was opened.
+        match (log.take(path), told) {
+            (Activity::BeingWritten, _) => return Look::Later(None),
+            (Activity::AtRest, true) => {}
+            _ if long_rest => {}
+            _ => return Look::Later(Some(since + LONG_SETTLE)),
+        }
+        let read = match file {
+            // Gone since the folder was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Look::Later(None),
+            Err(error) => Err(unreadable(&error)),
+            Ok(file) => text_of(&file).and_then(|text| {
+                let stamp = stamp_of(&file).map_err(|error| unreadable(&error))?;
+                Ok((text, stamp))
+            }),
+        };
+        // What happened since shows in the stamp too: its times were older than the rest was long.
+        let text = match read {
+            Ok((_, stamp)) if stamp != listed.stamp => {
+                return Look::Later(Some(Instant::now() + SETTLE));
+            }
+            Ok((text, _)) => text,
+            Err(message) => {
+                self.settle(listed);
+                self.refused = Some(message);
+                return Look::Refused;
+            }
+        };
+        if self.is_cut(&text) && !long_rest {
+            return Look::Later(Some(since + LONG_SETTLE));
+        }
+        self.settle(listed);
+        self.refused = None;
+        if self.text.as_ref() == Some(&text) {
+            return Look::Same;
+        }
+        self.text = Some(text);
+        Look::Read
+    }
+
+    fn settle(&mut self, listed: &ListedFile) {
+        self.known = Some(listed.stamp);
+        self.changed = None;
+        self.unread_since = None;
+    }
+
+    /// Whether `text` is just the beginning of what the file said before.
+    fn is_cut(&self, text: &str) -> bool {
+        self.text.as_ref().is_some_and(|old| old.len() > text.len() && old.starts_with(text))
+    }
+}
