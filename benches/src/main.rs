@@ -1,0 +1,65 @@
+//! `bench NAME`: how fast the mesh is, and how much it allocates.
+//!
+//! For `cargo xtask bench` and CI. Each suite prints one table; a row answers a question that someone
+//! who runs the mesh asks (`check_hit_l1`), and what it competes with stands beside it, measured in the
+//! same run. With `--smoke` nothing is claimed about time: it proves that every bench runs and that
+//! no promise about allocations is broken.
+
+mod cache;
+mod effort;
+mod figures;
+mod measure;
+mod request;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+
+use crate::effort::Effort;
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Measure mixmesh", disable_help_subcommand = true)]
+struct Options {
+    /// What to measure
+    suite: Suite,
+
+    /// Also write the figures to FILE, as `[{"name","p50_ns","p99_ns","allocs","n"}]`
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Run everything in a few seconds; the times then mean nothing
+    #[arg(long)]
+    smoke: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Suite {
+    /// What a check costs at each level of the cache
+    Cache,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("error: {cause:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let effort = if options.smoke { Effort::smoke() } else { Effort::full() };
+    let figures = match options.suite {
+        Suite::Cache => cache::run(&effort)?,
+    };
+    print!("{}", table::render(&figures, &effort));
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(&figures)?;
+        std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
+    }
+    figures::check_promises(&figures)
+}

@@ -1,0 +1,85 @@
+use std::fmt::Write;
+
+use crate::effort::Effort;
+use crate::figures::Figures;
+
+/// The figures as a table, with what is needed to read it.
+pub(crate) fn render(figures: &[Figures], effort: &Effort) -> String {
+    let mut rows =
+        vec![["bench", "p50", "p99", "allocs", "n", "batch", "elsewhere (1)"].map(String::from)];
+    rows.extend(figures.iter().map(|f| {
+        [
+            f.name.to_owned(),
+            duration(f.p50_ns),
+            duration(f.p99_ns),
+            allocations(f.allocs),
+            f.n.to_string(),
+            f.batch.to_string(),
+            f.elsewhere.to_owned(),
+        ]
+    }));
+    let mut widths = [0; 7];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut line = format!("{:<width$}", row[0], width = widths[0]);
+        for column in 1..6 {
+            let _never_fails = write!(line, "  {:>width$}", row[column], width = widths[column]);
+        }
+        text.push_str(format!("{line}  {}", row[6]).trim_end());
+        text.push('\n');
+    }
+    text.push_str(
+        "\nbatch: operations timed together; where it is above 1, p50 and p99 are of the batches' means.\n\
+         (1) measured on other machines, which differ by a factor of two: a hint, not a comparison.\n",
+    );
+    if effort.is_smoke() {
+        text.push_str("A smoke run: the times mean nothing.\n");
+    }
+    if cfg!(debug_assertions) {
+        text.push_str("An unoptimised build: the times mean nothing.\n");
+    }
+    text
+}
+
+fn duration(ns: f64) -> String {
+    match ns {
+        ..99.95 => format!("{ns:.1} ns"),
+        ..9_999.5 => format!("{ns:.0} ns"),
+        ..999_950.0 => format!("{:.1} µs", ns / 1e3),
+        _ => format!("{:.2} ms", ns / 1e6),
+    }
+}
+
+fn allocations(mean: f64) -> String {
+    if mean.fract() == 0.0 { format!("{mean:.0}") } else { format!("{mean:.3}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_show_three_digits_or_more_in_a_unit_one_can_read() {
+        for (ns, text) in [
+            (7.25, "7.2 ns"),
+            (143.04, "143 ns"),
+            (4_321.0, "4321 ns"),
+            (59_744.0, "59.7 µs"),
+            (3_420_000.0, "3.42 ms"),
+        ] {
+            assert_eq!(duration(ns), text);
+        }
+    }
+
+    #[test]
+    fn a_mean_of_allocations_is_not_rounded_to_a_promise() {
+        assert_eq!(allocations(2.0), "2");
+        assert_eq!(allocations(2.004), "2.004");
+        assert_eq!(allocations(0.25), "0.250");
+    }
+}
