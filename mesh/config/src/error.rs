@@ -19,4 +19,13 @@ pub enum ConfigError {
         /// The path.
         path: PathBuf,
     },
+    /// The system gives no means to wait for changes.
+    #[error("cannot watch the configuration folder {}: is the limit of open files reached?", path.display())]
+    WatchFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
 }

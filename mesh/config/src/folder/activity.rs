@@ -1,21 +1,28 @@
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
-use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
 use tracing::warn;
 
-use super::listing::Identity;
+use super::listing::{Identity, is_config_file};
 
 /// Most files whose activity is remembered. When there are more, all is forgotten, which makes
 /// reading slower and never wrong.
 const MAX_FILES: usize = 16_384;
 
-/// What inotify has told of a file since it was read last.
+/// Room for more events than a read returns at once: one has 16 bytes and a name of 256 at most.
+const BUFFER: usize = 16 << 10;
+
+/// What the system has told of a file since it was read last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Activity {
     /// Nothing.
@@ -29,69 +36,84 @@ pub(super) enum Activity {
 /// Watches folders and remembers what happens in them.
 pub(super) struct ActivityLog {
     /// None where the system offers no watch; changes are then found by polling.
-    watcher: Option<RecommendedWatcher>,
-    shared: Arc<Shared>,
+    inotify: Option<OwnedFd>,
+    folders: BTreeMap<PathBuf, WatchedFolder>,
+    files: HashMap<FileKey, Activity>,
+    /// The file that was moved away by the last event, if it was being written.
+    moved: Option<u32>,
+    stop: Arc<OwnedFd>,
 }
 
-/// Wakes who waits for activity.
-#[derive(Clone)]
-pub(super) struct Waker(Arc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    /// Told of every change of `state` that someone may wait for.
-    changed: Condvar,
+struct WatchedFolder {
+    identity: Identity,
+    watch: i32,
 }
 
-#[derive(Default)]
-struct State {
-    files: HashMap<PathBuf, Activity>,
-    /// Folders that are being watched. A folder that is moved or removed drops out by itself.
-    folders: BTreeMap<PathBuf, Identity>,
-    /// The file whose opening the reader waits for, and whether it has come.
-    awaited: Option<(PathBuf, bool)>,
-    /// Something happened since the last wait ended.
-    pending: bool,
-    stopped: bool,
+/// The watch of its folder and its name there.
+type FileKey = (i32, OsString);
+
+/// Ends the waiting of a log from another thread.
+pub(super) struct Stopper(Arc<OwnedFd>);
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// Something happened, or the time is over.
+    Over,
+    /// It was told to stop.
+    Stopped,
 }
 
 impl ActivityLog {
-    pub(super) fn start() -> Self {
-        let shared = Arc::new(Shared::default());
-        let heard = Arc::clone(&shared);
-        let handler = move |event: notify::Result<Event>| heard.hear(event);
-        let config = Config::default().with_follow_symlinks(false);
-        let watcher = RecommendedWatcher::new(handler, config);
-        if let Err(error) = &watcher {
+    /// A log that watches nothing yet.
+    ///
+    /// # Errors
+    /// When the process has no file descriptors left.
+    pub(super) fn new() -> io::Result<Self> {
+        let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        if let Err(error) = &inotify {
             warn!(%error, "The system watches no folders for us; configuration is polled.");
         }
-        Self { watcher: watcher.ok(), shared }
+        Ok(Self {
+            inotify: inotify.ok(),
+            folders: BTreeMap::new(),
+            files: HashMap::new(),
+            moved: None,
+            stop: Arc::new(stop),
+        })
     }
 
-    pub(super) fn waker(&self) -> Waker {
-        Waker(Arc::clone(&self.shared))
+    pub(super) fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.stop))
     }
 
     /// Watches just these folders.
     pub(super) fn watch(&mut self, folders: &BTreeMap<PathBuf, Identity>) {
-        let Some(watcher) = &mut self.watcher else { return };
-        // The lock is not held while the watcher works: its thread takes it for each event.
-        let watched = self.shared.lock().folders.clone();
-        for (path, identity) in &watched {
-            if folders.get(path) != Some(identity) {
+        let Some(inotify) = &self.inotify else { return };
+        self.folders.retain(|path, folder| {
+            let stays = folders.get(path) == Some(&folder.identity);
+            if !stays {
                 // Fails if the folder is gone, and with it the watch.
-                let _ = watcher.unwatch(path);
-                self.shared.lock().folders.remove(path);
+                let _ = inotify::remove_watch(inotify, folder.watch);
+                self.files.retain(|(watch, _), _| *watch != folder.watch);
             }
-        }
-        for (path, identity) in folders {
-            if watched.get(path) == Some(identity) {
+            stays
+        });
+        let flags = WatchFlags::MODIFY
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::ATTRIB
+            | WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVE
+            | WatchFlags::ONLYDIR;
+        for (path, &identity) in folders {
+            if self.folders.contains_key(path) {
                 continue;
             }
-            match watcher.watch(path, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.shared.lock().folders.insert(path.clone(), *identity);
+            match inotify::add_watch(inotify, path, flags) {
+                Ok(watch) => {
+                    self.folders.insert(path.clone(), WatchedFolder { identity, watch });
                 }
                 Err(error) => {
                     warn!(folder = %path.display(), %error, "The folder is polled, not watched.");
@@ -100,170 +122,131 @@ impl ActivityLog {
         }
     }
 
+    /// Takes note of all that happened up to now. Says whether any of it calls for a look.
+    pub(super) fn catch_up(&mut self) -> bool {
+        let Some(inotify) = self.inotify.take() else { return false };
+        let mut buffer = [MaybeUninit::uninit(); BUFFER];
+        let mut events = inotify::Reader::new(&inotify, &mut buffer);
+        let mut calls = false;
+        loop {
+            match events.next() {
+                Ok(event) => {
+                    let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
+                    calls |= self.note(event.wd(), event.events(), event.cookie(), name);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => break,
+                Err(error) => {
+                    warn!(%error, "The watch of the configuration folder cannot be read.");
+                    self.files.clear();
+                    break;
+                }
+            }
+        }
+        self.inotify = Some(inotify);
+        calls
+    }
+
+    /// What was noted of `file`.
     pub(super) fn of(&self, file: &Path) -> Activity {
-        self.shared.lock().files.get(file).copied().unwrap_or(Activity::Unknown)
+        let key = self.key(file);
+        key.and_then(|key| self.files.get(&key).copied()).unwrap_or(Activity::Unknown)
     }
 
-    /// What is known of `file`; that it is at rest is thereby forgotten.
-    pub(super) fn take(&self, file: &Path) -> Activity {
-        let mut state = self.shared.lock();
-        let activity = state.files.get(file).copied().unwrap_or(Activity::Unknown);
-        if activity == Activity::AtRest {
-            state.files.remove(file);
+    /// What was noted of `file`; that it is at rest is thereby forgotten.
+    pub(super) fn take(&mut self, file: &Path) -> Activity {
+        let Some(key) = self.key(file) else { return Activity::Unknown };
+        match self.files.get(&key).copied() {
+            Some(Activity::AtRest) => self.files.remove(&key).unwrap_or(Activity::AtRest),
+            other => other.unwrap_or(Activity::Unknown),
         }
-        activity
     }
 
-    /// Runs `open`, which opens `file`, and waits until all that happened in the file's folder before
-    /// has been told: until the opening itself is told, `limit` at most. Says whether it was.
-    pub(super) fn catch_up(
-        &self,
-        file: &Path,
-        limit: Duration,
-        open: impl FnOnce() -> io::Result<File>,
-    ) -> (io::Result<File>, bool) {
-        let Some(folder) = file.parent() else { return (open(), false) };
-        {
-            let mut state = self.shared.lock();
-            let watched = state.folders.contains_key(folder);
-            state.awaited = watched.then(|| (file.to_owned(), false));
-        }
-        let opened = open();
-        let deadline = Instant::now() + limit;
-        let mut state = self.shared.lock();
-        while opened.is_ok() && !state.stopped && matches!(state.awaited, Some((_, false))) {
+    /// Waits until something calls for a look, or until `deadline`.
+    pub(super) fn wait_until(&mut self, deadline: Instant) -> Waited {
+        loop {
+            if self.catch_up() {
+                return Waited::Over;
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                // The watch is not what it seems. It is made anew, and nobody else waits for it.
-                state.folders.remove(folder);
-                break;
+                return Waited::Over;
             }
-            state = self.shared.wait(state, left);
+            if self.sleep(left, true) == Waited::Stopped {
+                return Waited::Stopped;
+            }
         }
-        let told = matches!(state.awaited.take(), Some((_, true)));
-        (opened, told)
     }
 
-    /// Waits until something happens, or until `deadline`. False once it was told to stop.
-    pub(super) fn wait_until(&self, deadline: Instant) -> bool {
-        let mut state = self.shared.lock();
-        while !state.pending && !state.stopped {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.shared.wait(state, left);
-        }
-        state.pending = false;
-        !state.stopped
+    /// Waits `pause`, whatever happens.
+    pub(super) fn pause(&self, pause: Duration) -> Waited {
+        self.sleep(pause, false)
     }
 
-    /// Waits `pause`, whatever happens. False once it was told to stop.
-    pub(super) fn pause(&self, pause: Duration) -> bool {
-        let deadline = Instant::now() + pause;
-        let mut state = self.shared.lock();
-        while !state.stopped {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.shared.wait(state, left);
+    /// Waits at most `limit`, if `listening` less when something happens.
+    fn sleep(&self, limit: Duration, listening: bool) -> Waited {
+        let stop = PollFd::new(&*self.stop, PollFlags::IN);
+        let watch = self.inotify.as_ref().filter(|_| listening);
+        let mut waited_for = vec![stop];
+        waited_for.extend(watch.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
+        let limit = Timespec {
+            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        };
+        // An interrupted wait is a short one.
+        let _ = poll(&mut waited_for, Some(&limit));
+        let stopped = waited_for.first().is_some_and(|stop| !stop.revents().is_empty());
+        if stopped { Waited::Stopped } else { Waited::Over }
+    }
+
+    fn key(&self, file: &Path) -> Option<FileKey> {
+        let folder = self.folders.get(file.parent()?)?;
+        Some((folder.watch, file.file_name()?.to_owned()))
+    }
+
+    fn note(&mut self, watch: i32, events: ReadFlags, cookie: u32, name: Option<&OsStr>) -> bool {
+        if events.contains(ReadFlags::QUEUE_OVERFLOW) {
+            self.files.clear();
+            return true;
         }
-        !state.stopped
+        if events.contains(ReadFlags::IGNORED) {
+            self.folders.retain(|_, folder| folder.watch != watch);
+            self.files.retain(|(of, _), _| *of != watch);
+            return true;
+        }
+        let Some(name) = name else { return true };
+        let key = (watch, name.to_owned());
+        let moved = self.moved.take();
+        if events.contains(ReadFlags::MODIFY) {
+            self.set(key, Activity::BeingWritten);
+        } else if events.contains(ReadFlags::CLOSE_WRITE) {
+            self.set(key, Activity::AtRest);
+        } else if events.contains(ReadFlags::MOVED_FROM) {
+            let activity = self.files.remove(&key);
+            self.moved = (activity == Some(Activity::BeingWritten)).then_some(cookie);
+        } else if events.contains(ReadFlags::MOVED_TO) {
+            // A writer keeps writing under the new name.
+            let written = moved == Some(cookie);
+            self.set(key, if written { Activity::BeingWritten } else { Activity::AtRest });
+        } else if events.contains(ReadFlags::DELETE) {
+            self.files.remove(&key);
+        }
+        // Who writes other files here, a log perhaps, does not keep us busy.
+        is_config_file(name) || !events.intersects(ReadFlags::MODIFY | ReadFlags::CLOSE_WRITE)
+    }
+
+    fn set(&mut self, key: FileKey, activity: Activity) {
+        if self.files.len() >= MAX_FILES && !self.files.contains_key(&key) {
+            self.files.clear();
+        }
+        self.files.insert(key, activity);
     }
 }
 
-impl Waker {
+impl Stopper {
     /// Ends all waiting, now and later.
     pub(super) fn stop(&self) {
-        self.0.lock().stopped = true;
-        self.0.changed.notify_all();
-    }
-}
-
-impl Shared {
-    /// A panic elsewhere leaves the state whole: each change of it is a single step.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'g>(&self, state: MutexGuard<'g, State>, limit: Duration) -> MutexGuard<'g, State> {
-        let waited = self.changed.wait_timeout(state, limit);
-        waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn hear(&self, event: notify::Result<Event>) {
-        let mut state = self.lock();
-        match event {
-            Ok(event) if event.need_rescan() => state.forget_all(),
-            Ok(event) if matches!(event.kind, EventKind::Access(AccessKind::Open(_))) => {
-                if !state.hear_opening(&event) {
-                    return;
-                }
-            }
-            Ok(event) => {
-                if !state.hear_change(event) {
-                    return;
-                }
-                state.pending = true;
-            }
-            Err(_) => state.forget_all(),
-        }
-        drop(state);
-        self.changed.notify_all();
-    }
-}
-
-impl State {
-    /// Events were lost, so nothing is known any more.
-    fn forget_all(&mut self) {
-        self.files.clear();
-        self.pending = true;
-    }
-
-    fn hear_opening(&mut self, event: &Event) -> bool {
-        match (&mut self.awaited, event.paths.first()) {
-            (Some((awaited, heard)), Some(path)) if awaited == path => {
-                *heard = true;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Says whether the event means anything here.
-    fn hear_change(&mut self, mut event: Event) -> bool {
-        let Some(path) = event.paths.pop() else { return false };
-        match event.kind {
-            EventKind::Modify(ModifyKind::Data(_)) => self.note(path, Activity::BeingWritten),
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
-                self.note(path, Activity::AtRest);
-            }
-            // Both ends were told of singly before; a writer keeps writing under the new name.
-            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
-                let from = event.paths.pop().and_then(|from| self.files.remove(&from));
-                if from == Some(Activity::BeingWritten) {
-                    self.note(path, Activity::BeingWritten);
-                }
-            }
-            EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
-                self.folders.remove(&path);
-            }
-            EventKind::Modify(ModifyKind::Name(_)) => self.note(path, Activity::AtRest),
-            EventKind::Remove(_) => {
-                self.files.remove(&path);
-                self.folders.remove(&path);
-            }
-            EventKind::Access(_) => return false,
-            _ => {}
-        }
-        true
-    }
-
-    fn note(&mut self, path: PathBuf, activity: Activity) {
-        if self.files.len() >= MAX_FILES && !self.files.contains_key(&path) {
-            self.forget_all();
-        }
-        self.files.insert(path, activity);
+        // Fails only if it was told 2^64 times already.
+        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 }

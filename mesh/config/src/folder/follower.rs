@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::activity::{ActivityLog, Waker};
+use super::activity::{ActivityLog, Stopper, Waited};
 use super::listing::{Listing, Stamp, list};
 use super::tracked::{LONG_SETTLE, Look, TrackedFile};
 use crate::merge::{FileContent, merge};
@@ -41,28 +41,35 @@ pub(super) struct Step {
 }
 
 impl Follower {
-    pub(super) fn new(root: &Path) -> Self {
-        Self {
+    pub(super) fn new(root: &Path) -> Result<Self, ConfigError> {
+        let failed = |source| ConfigError::WatchFolder { path: root.to_owned(), source };
+        Ok(Self {
             root: root.to_owned(),
-            log: ActivityLog::start(),
+            log: ActivityLog::new().map_err(failed)?,
             files: BTreeMap::new(),
             contents: BTreeMap::new(),
             content_problems: Vec::new(),
             set: Arc::default(),
             starting: true,
-        }
+        })
     }
 
     pub(super) fn set(&self) -> &Arc<ConfigSet> {
         &self.set
     }
 
-    pub(super) fn waker(&self) -> Waker {
-        self.log.waker()
+    pub(super) fn stopper(&self) -> Stopper {
+        self.log.stopper()
     }
 
-    pub(super) fn log(&self) -> &ActivityLog {
-        &self.log
+    /// Waits until something happens in the folder, or until `deadline`.
+    pub(super) fn wait_until(&mut self, deadline: Instant) -> Waited {
+        self.log.wait_until(deadline)
+    }
+
+    /// Waits `pause`, whatever happens.
+    pub(super) fn pause(&self, pause: Duration) -> Waited {
+        self.log.pause(pause)
     }
 
     /// Looks at the folder and reads what has come to rest.
@@ -107,7 +114,7 @@ impl Follower {
         for (name, listed) in &listing.files {
             let file = self.files.entry(Arc::clone(name)).or_default();
             let settled = self.starting && age(&listed.stamp) >= SETTLED_AGE;
-            match file.look(listed, &self.log, now, settled) {
+            match file.look(listed, &mut self.log, now, settled) {
                 Look::Same | Look::Refused => {}
                 Look::Later(when) => {
                     step.unread = true;

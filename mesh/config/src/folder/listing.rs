@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -100,6 +101,12 @@ pub(crate) fn list(root: &Path) -> Result<Listing, ConfigError> {
     Ok(walk.listing)
 }
 
+/// Whether a file of that name holds configuration.
+pub(super) fn is_config_file(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.ends_with(b".yaml") || name.ends_with(b".yml")
+}
+
 struct Walk {
     listing: Listing,
     seen: BTreeSet<Identity>,
@@ -148,7 +155,7 @@ impl Walk {
     }
 
     fn entry(&mut self, path: PathBuf, name: &str, depth: usize) {
-        let is_config = name.ends_with(".yaml") || name.ends_with(".yml");
+        let is_config = is_config_file(OsStr::new(name));
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             // Gone since the folder was listed.

@@ -14,9 +14,9 @@
 //! - The text itself. One that is only the beginning of what the file said before, the empty text
 //!   above all, waits 500 ms in any case; so does a file that is not there any more.
 //!
-//! The record lags behind the disk on a busy machine. Therefore a reader opens the file and waits until
-//! its own opening has come out of inotify's queue: then it has seen all that happened before. Size,
-//! times and inode must be the same before and after reading.
+//! The record must not lag behind the disk. So inotify's queue is emptied between opening a file and
+//! reading it, by the thread that reads: the system queues an event before the call that caused it
+//! returns. Size, times and inode must be the same before and after reading.
 //!
 //! Refused: reading on every event and validating the text, since no check of the text can tell that
 //! its end is missing; leases and locks, since writers are editors and shells that take none.

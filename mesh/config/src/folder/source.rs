@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-use super::activity::Waker;
+use super::activity::{Stopper, Waited};
 use super::follower::{Follower, Step};
 use crate::{ConfigError, ConfigSet};
 
@@ -32,16 +32,16 @@ impl FolderSource {
     /// problem of the set.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// When the folder cannot be listed, or the process has no file descriptors left.
     pub fn open(dir: &Path) -> Result<(Self, watch::Receiver<Arc<ConfigSet>>), ConfigError> {
-        let mut follower = Follower::new(dir);
+        let mut follower = Follower::new(dir)?;
         let limit = Instant::now() + START_LIMIT;
         loop {
             let step = follower.step()?;
             if !step.unread || Instant::now() >= limit {
                 break;
             }
-            follower.log().wait_until(step.next.min(limit));
+            follower.wait_until(step.next.min(limit));
         }
         let (sender, receiver) = watch::channel(Arc::clone(follower.set()));
         Ok((Self { follower, sender }, receiver))
@@ -50,7 +50,7 @@ impl FolderSource {
     /// Follows the folder on a thread for blocking work until `shutdown` resolves, and publishes each
     /// set that differs from the one before in resources or problems.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let stop = StopOnDrop(self.follower.waker());
+        let stop = StopOnDrop(self.follower.stopper());
         let mut work = tokio::task::spawn_blocking(move || self.follow());
         let ended = tokio::select! {
             () = shutdown => {
@@ -66,14 +66,14 @@ impl FolderSource {
 
     fn follow(mut self) {
         let mut next = Instant::now();
-        while self.follower.log().wait_until(next) {
+        while self.follower.wait_until(next) == Waited::Over {
             let step = match self.follower.step() {
                 Ok(step) => step,
                 Err(error) => self.follower.step_failed(&error),
             };
             self.publish(&step);
             next = step.next;
-            if !self.follower.log().pause(PAUSE) {
+            if self.follower.pause(PAUSE) == Waited::Stopped {
                 return;
             }
         }
@@ -94,7 +94,7 @@ impl FolderSource {
 }
 
 /// Ends the blocking work also when its future is dropped.
-struct StopOnDrop(Waker);
+struct StopOnDrop(Stopper);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

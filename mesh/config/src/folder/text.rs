@@ -3,6 +3,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use super::listing::{Stamp, unreadable};
 
 /// Longest file read; Kubernetes lets one object have about 1.5 MiB.
@@ -11,7 +13,8 @@ pub(super) const MAX_BYTES: u64 = 4 << 20;
 /// Opens the file at `path` for reading. Does not wait for another process, whatever is there.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     // Opening a pipe that took the file's place would wait for a writer.
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+    let no_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(no_waiting).open(path)
 }
 
 /// Reads the text of the file at `path`, or says why it cannot be read.

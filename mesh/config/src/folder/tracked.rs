@@ -10,8 +10,6 @@ use super::text::{open, stamp_of, text_of};
 const SETTLE: Duration = Duration::from_millis(30);
 /// How long a change must be at rest of which only the result is seen, or that takes text away.
 pub(super) const LONG_SETTLE: Duration = Duration::from_millis(500);
-/// How long the reader waits for its own opening of a file to be told. Usually microseconds.
-const CATCH_UP: Duration = Duration::from_millis(200);
 
 /// What is known about one file of the folder.
 #[derive(Debug, Default)]
@@ -49,7 +47,7 @@ impl TrackedFile {
     pub(super) fn look(
         &mut self,
         listed: &ListedFile,
-        log: &ActivityLog,
+        log: &mut ActivityLog,
         now: Instant,
         settled: bool,
     ) -> Look {
@@ -92,19 +90,19 @@ impl TrackedFile {
     fn read(
         &mut self,
         listed: &ListedFile,
-        log: &ActivityLog,
+        log: &mut ActivityLog,
         rested: Duration,
         since: Instant,
     ) -> Look {
         let path: &Path = &listed.path;
         let long_rest = rested >= LONG_SETTLE;
-        let (file, told) = log.catch_up(path, CATCH_UP, || open(path));
-        // All is told now that happened before the file was opened.
-        match (log.take(path), told) {
-            (Activity::BeingWritten, _) => return Look::Later(None),
-            (Activity::AtRest, true) => {}
-            _ if long_rest => {}
-            _ => return Look::Later(Some(since + LONG_SETTLE)),
+        let file = open(path);
+        // All that happened before the file was opened is known then.
+        log.catch_up();
+        match log.take(path) {
+            Activity::BeingWritten => return Look::Later(None),
+            Activity::Unknown if !long_rest => return Look::Later(Some(since + LONG_SETTLE)),
+            Activity::AtRest | Activity::Unknown => {}
         }
         let read = match file {
             // Gone since the folder was listed.
