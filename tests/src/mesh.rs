@@ -24,12 +24,20 @@ pub struct MeshOptions {
     layout: Layout,
     folder: PathBuf,
     fail_policy: FailPolicy,
-    proxy: SocketAddr,
-    admin: SocketAddr,
+    envoy: EnvoyAddresses,
     mixer: MixerOptions,
     zipkin: Option<SocketAddr>,
     filter: Value,
     v2_percent: u32,
+}
+
+/// Where a mesh's Envoy listens.
+#[derive(Debug, Clone, Copy)]
+pub struct EnvoyAddresses {
+    /// The listener with the mesh's fail policy.
+    pub proxy: SocketAddr,
+    /// The admin pages.
+    pub admin: SocketAddr,
 }
 
 impl MeshOptions {
@@ -42,8 +50,7 @@ impl MeshOptions {
             layout: layout.clone(),
             folder: folder.to_owned(),
             fail_policy: FailPolicy::Closed,
-            proxy: free_address()?,
-            admin: free_address()?,
+            envoy: EnvoyAddresses { proxy: free_address()?, admin: free_address()? },
             mixer: MixerOptions::new(layout, &folder.join("config"), folder)?,
             zipkin: None,
             filter: json!({}),
@@ -57,10 +64,9 @@ impl MeshOptions {
         self
     }
 
-    /// Where the sidecar takes requests, and its admin address.
-    pub fn envoy_addresses(&mut self, proxy: SocketAddr, admin: SocketAddr) -> &mut Self {
-        (self.proxy, self.admin) = (proxy, admin);
-        self
+    /// The addresses of Envoy.
+    pub fn envoy_addresses(&mut self) -> &mut EnvoyAddresses {
+        &mut self.envoy
     }
 
     /// How Mixer is started.
@@ -97,7 +103,7 @@ impl MeshOptions {
             greeters.push(Greeter::start(&self.layout, "v2", &self.folder)?);
         }
         let mixer = Mixer::start(&self.layout, self.mixer.clone())?;
-        let envoy = Envoy::start(&self.layout, self.envoy(&greeters)?, &self.folder)?;
+        let envoy = Envoy::start(&self.layout, self.envoy_options(&greeters)?, &self.folder)?;
         Ok(Mesh {
             folder: self.folder.clone(),
             fail_policy: self.fail_policy,
@@ -107,9 +113,9 @@ impl MeshOptions {
         })
     }
 
-    fn envoy(&self, greeters: &[Greeter]) -> Result<EnvoyOptions> {
+    fn envoy_options(&self, greeters: &[Greeter]) -> Result<EnvoyOptions> {
         let other = self.fail_policy.other();
-        let listeners = [(self.fail_policy, self.proxy), (other, free_address()?)];
+        let listeners = [(self.fail_policy, self.envoy.proxy), (other, free_address()?)];
         let shares = [("v1", 100 - self.v2_percent), ("v2", self.v2_percent)];
         let versions = greeters.iter().zip(shares).map(|(greeter, (name, percent))| {
             ServiceVersion { name, address: greeter.address(), percent }
@@ -122,7 +128,7 @@ impl MeshOptions {
                     fail_policy,
                 })
                 .to_vec(),
-            admin: self.admin,
+            admin: self.envoy.admin,
             filter_library: self.layout.filter_library()?,
             mixer: self.mixer.grpc,
             versions: versions.collect(),

@@ -5,6 +5,7 @@ mod arrows;
 mod bench;
 mod build;
 mod command;
+mod demo;
 mod lint;
 mod preflight;
 mod progress;
@@ -35,6 +36,8 @@ enum Command {
     Adapters,
     /// Build what users run, optimised, into target/release and target/adapters
     Build,
+    /// Show the whole mesh with real traffic, until Ctrl-C or once
+    Demo(demo::Options),
     /// Set up and run the tests, those with the real Envoy included
     Test(test::Options),
     /// Measure, in an optimised build
@@ -59,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Setup(options) => setup::run(&layout, &options),
         Command::Adapters => adapters::run(&layout),
         Command::Build => build::release(&layout),
+        Command::Demo(options) => demo::run(&layout, &options),
         Command::Test(options) => test::run(&layout, &options),
         Command::Bench(options) => bench::run(&layout, &options),
         Command::Lint => lint::run(&layout),
