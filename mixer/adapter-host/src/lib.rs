@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Runs adapters: WebAssembly components that decide about requests and take in what happened.
+//!
+//! For Mixer, which knows rules and attributes. This crate knows none of them: it compiles a component,
+//! checks what it asks for, keeps instances of it, calls them within limits of time and memory, and
+//! gives them what `wit/` promises. It never decides what a failed call means.
+
+mod batch;
+mod bindings;
+mod compile_cache;
+mod component;
+mod error;
+mod guest;
+mod handler;
+mod host;
+mod imports;
+mod series;
+mod spec;
+mod template;
+mod ticker;
+
+pub use mesh_attributes::Value as AdapterValue;
+
+pub use self::batch::{FailedElement, LogBatch, MetricBatch};
+pub use self::component::{Component, Import};
+pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
+pub use self::handler::{CheckResult, Handler, HandlerStatus};
+pub use self::host::{AdapterHost, HostOptions};
+pub use self::series::SeriesStore;
+pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
+pub use self::template::Template;

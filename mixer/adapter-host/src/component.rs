@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{InstancePre, Linker};
+
+use crate::bindings::exports::mixmesh::adapter as exports;
+use crate::guest::GuestState;
+use crate::template::VERSION;
+use crate::ticker::Ticker;
+use crate::{HostError, Template};
+
+/// An adapter, compiled and checked; handlers are built from it.
+pub struct Component {
+    name: String,
+    digest: [u8; 32],
+    templates: Vec<Template>,
+    imports: Vec<Import>,
+    pub(crate) instance_pre: InstancePre<GuestState>,
+    pub(crate) exports: Exports,
+    /// Keeps the epoch going while there is something to interrupt.
+    _ticker: Arc<Ticker>,
+}
+
+/// A function that an adapter asks the host for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Import {
+    /// The interface, such as `mixmesh:host/log@0.1.0`.
+    pub interface: String,
+    /// The function, such as `write`.
+    pub function: String,
+}
+
+/// Where a component's interfaces are found in its instances.
+pub(crate) struct Exports {
+    pub(crate) lifecycle: exports::lifecycle::GuestIndices,
+    pub(crate) metric: Option<exports::metric::GuestIndices>,
+    pub(crate) logentry: Option<exports::logentry::GuestIndices>,
+    pub(crate) checknothing: Option<exports::checknothing::GuestIndices>,
+    pub(crate) listentry: Option<exports::listentry::GuestIndices>,
+}
+
+impl Component {
+    pub(crate) fn link(
+        name: &str,
+        digest: [u8; 32],
+        compiled: &wasmtime::component::Component,
+        linker: &Linker<GuestState>,
+        ticker: &Arc<Ticker>,
+    ) -> Result<Self, HostError> {
+        let imports = allowed_imports(name, compiled)?;
+        let wrong = |cause| HostError::WrongInterface { adapter: name.to_owned(), cause };
+        let instance_pre = linker.instantiate_pre(compiled).map_err(wrong)?;
+        let templates = exported_templates(compiled);
+        let has = |template| templates.contains(&template);
+        let missing = |interface| HostError::MissingExport { adapter: name.to_owned(), interface };
+        if templates.is_empty() {
+            return Err(missing(format!("any template of mixmesh:adapter@{VERSION}")));
+        }
+        let lifecycle = format!("mixmesh:adapter/lifecycle@{VERSION}");
+        if compiled.get_export_index(None, &lifecycle).is_none() {
+            return Err(missing(lifecycle));
+        }
+        macro_rules! interface {
+            ($template:ident, $module:ident) => {
+                has(Template::$template)
+                    .then(|| exports::$module::GuestIndices::new(&instance_pre))
+                    .transpose()
+                    .map_err(wrong)?
+            };
+        }
+        let exports = Exports {
+            lifecycle: exports::lifecycle::GuestIndices::new(&instance_pre).map_err(wrong)?,
+            metric: interface!(Metric, metric),
+            logentry: interface!(LogEntry, logentry),
+            checknothing: interface!(CheckNothing, checknothing),
+            listentry: interface!(ListEntry, listentry),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            digest,
+            templates,
+            imports,
+            instance_pre,
+            exports,
+            _ticker: Arc::clone(ticker),
+        })
+    }
+
+    /// The adapter's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of the component's file.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// The templates it serves, in the order of [`Template::ALL`].
+    pub fn templates(&self) -> &[Template] {
+        &self.templates
+    }
+
+    /// The functions of the host that it can call, sorted: all it can do.
+    pub fn imports(&self) -> &[Import] {
+        &self.imports
+    }
+
+    pub(crate) fn can_call(&self, interface: &str, function: &str) -> bool {
+        self.imports.iter().any(|i| i.interface == interface && i.function == function)
+    }
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Component")
+            .field("name", &self.name)
+            .field("templates", &self.templates)
+            .field("imports", &self.imports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The linker would refuse a foreign import as well, but would name the missing function, not the cause.
+fn allowed_imports(
+    name: &str,
+    compiled: &wasmtime::component::Component,
+) -> Result<Vec<Import>, HostError> {
+    let (engine, component) = (compiled.engine(), compiled.component_type());
+    let types_only = format!("mixmesh:adapter/types@{VERSION}");
+    let mut functions = Vec::new();
+    for (interface, import) in component.imports(engine) {
+        if interface == types_only {
+            continue;
+        }
+        let foreign =
+            || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
+        let known = ["log", "clock", "metrics"]
+            .iter()
+            .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"));
+        let (true, ComponentItem::ComponentInstance(instance)) = (known, &import.ty) else {
+            return Err(foreign());
+        };
+        functions.extend(
+            instance
+                .exports(engine)
+                .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+                .map(|(function, _)| Import {
+                    interface: interface.to_owned(),
+                    function: function.to_owned(),
+                }),
+        );
+    }
+    functions.sort();
+    Ok(functions)
+}
+
+fn exported_templates(compiled: &wasmtime::component::Component) -> Vec<Template> {
+    let exported =
+        |template: &Template| compiled.get_export_index(None, &template.interface()).is_some();
+    Template::ALL.into_iter().filter(exported).collect()
+}

@@ -1,0 +1,114 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline};
+
+use crate::Limits;
+use crate::batch::SeriesInterner;
+use crate::bindings::exports::mixmesh::adapter as exports;
+use crate::handler::Surroundings;
+use crate::imports::SeriesTable;
+
+/// What a guest may hand to the host in one call, in bytes: a batch's log lines at the most.
+const HOSTCALL_BYTES: usize = 4 << 20;
+
+/// An instance of a component with its memory. After a trap or a cancelled call it is of no use.
+pub(crate) struct Guest {
+    pub(crate) store: Store<GuestState>,
+    pub(crate) exports: GuestExports,
+    /// The metric series that this instance knows by id.
+    pub(crate) series: SeriesInterner,
+}
+
+/// The exports that the component has, found in this instance.
+pub(crate) struct GuestExports {
+    pub(crate) lifecycle: exports::lifecycle::Guest,
+    pub(crate) metric: Option<exports::metric::Guest>,
+    pub(crate) logentry: Option<exports::logentry::Guest>,
+    pub(crate) checknothing: Option<exports::checknothing::Guest>,
+    pub(crate) listentry: Option<exports::listentry::Guest>,
+}
+
+/// What the host keeps for an instance of a component.
+pub(crate) struct GuestState {
+    pub(crate) surroundings: Arc<Surroundings>,
+    /// Series of the host that the guest knows by id.
+    pub(crate) interned: SeriesTable,
+    limiter: Limiter,
+    deadline: Instant,
+}
+
+/// Holds a guest to its limits.
+struct Limiter {
+    memory: usize,
+    table_elements: usize,
+    /// The guest asked for more memory than it gets. It will crash of it, and the reason is this.
+    refused_memory: bool,
+}
+
+impl GuestState {
+    /// A store whose guest gives the thread back every millisecond and ends at its deadline.
+    pub(crate) fn store(
+        engine: &wasmtime::Engine,
+        surroundings: &Arc<Surroundings>,
+        limits: &Limits,
+    ) -> Store<Self> {
+        let state = Self {
+            surroundings: Arc::clone(surroundings),
+            interned: SeriesTable::default(),
+            limiter: Limiter {
+                memory: limits.memory,
+                table_elements: limits.table_elements,
+                refused_memory: false,
+            },
+            deadline: Instant::now(),
+        };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        // The timer that ends a call only fires when the thread is idle or after some turns of other
+        // tasks; a guest that loops is ended here, on time.
+        store.epoch_deadline_callback(|context| {
+            Ok(if Instant::now() < context.data().deadline {
+                UpdateDeadline::Yield(1)
+            } else {
+                UpdateDeadline::Interrupt
+            })
+        });
+        store
+    }
+
+    /// The memory limit, if the guest has run into it.
+    pub(crate) fn refused_memory(&self) -> Option<usize> {
+        self.limiter.refused_memory.then_some(self.limiter.memory)
+    }
+}
+
+/// Gives the guest until `deadline`; to be called before each call, since an old deadline would end it
+/// at once.
+pub(crate) fn arm(store: &mut Store<GuestState>, deadline: Instant) {
+    store.data_mut().deadline = deadline;
+    store.set_epoch_deadline(1);
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        let allowed = desired <= self.memory;
+        self.refused_memory |= !allowed;
+        Ok(allowed)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        Ok(desired <= self.table_elements)
+    }
+}

@@ -1,0 +1,210 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use mesh_attributes::ValueType;
+use tokio::time::{Instant, timeout_at};
+
+use super::breaker::Breaker;
+use super::lease::judge;
+use super::pool::Pool;
+use super::status::Counts;
+use super::{Handler, Surroundings};
+use crate::bindings::exports::mixmesh::adapter::lifecycle;
+use crate::bindings::mixmesh::adapter::types;
+use crate::guest::{self, Guest, GuestExports, GuestState};
+use crate::series::HandlerSeries;
+use crate::{
+    AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
+};
+
+impl Handler {
+    /// Makes the first instance of the component and has it take the configuration. Nothing outside the
+    /// handler has changed when this fails; when it works, the handler's metrics take the place of those
+    /// of an earlier handler with its name.
+    ///
+    /// # Errors
+    /// [`BuildError::Refused`] with all that is wrong in the parameters; [`BuildError::Setup`] when the
+    /// component crashes or does not answer.
+    pub async fn build(
+        host: &AdapterHost,
+        component: Arc<Component>,
+        spec: HandlerSpec,
+    ) -> Result<Arc<Self>, BuildError> {
+        let handler = Self::prepare(host, component, spec)?;
+        let first = handler.instantiate().await?;
+        let limits = &handler.spec.limits;
+        handler
+            .surroundings
+            .series
+            .commit(limits.series, limits.series_bytes)
+            .map_err(|conflict| refused("", conflict))?;
+        handler.pool.put(Box::new(first));
+        Ok(Arc::new(handler))
+    }
+
+    /// Has a throw-away instance of the component check the configuration. Nothing changes outside.
+    ///
+    /// # Errors
+    /// As [`Self::build`], but for metrics of two new handlers that contradict one another.
+    pub async fn validate(
+        host: &AdapterHost,
+        component: Arc<Component>,
+        spec: HandlerSpec,
+    ) -> Result<(), BuildError> {
+        Self::prepare(host, component, spec)?.instantiate().await.map(drop)
+    }
+
+    fn prepare(
+        host: &AdapterHost,
+        component: Arc<Component>,
+        spec: HandlerSpec,
+    ) -> Result<Self, BuildError> {
+        let problems: Vec<_> = spec
+            .instances
+            .iter()
+            .filter(|instance| !component.templates().contains(&instance.template))
+            .map(|instance| ParameterProblem {
+                field: String::new(),
+                message: format!(
+                    "adapter {} does not serve template {} of instance {}",
+                    component.name(),
+                    instance.template,
+                    instance.name
+                ),
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(BuildError::Refused { problems });
+        }
+        let surroundings = Surroundings {
+            handler: spec.name.clone(),
+            series: HandlerSeries::new(host.series(), &spec.name),
+            messages_dropped: AtomicU64::new(0),
+        };
+        Ok(Self {
+            parameters: spec.params.to_string(),
+            surroundings: Arc::new(surroundings),
+            pool: Pool::new(spec.limits.instances.get()),
+            breaker: Breaker::default(),
+            counts: Counts::default(),
+            component,
+            spec,
+        })
+    }
+
+    /// Makes an instance of the component and configures it.
+    pub(super) async fn instantiate(&self) -> Result<Guest, BuildError> {
+        let limit = self.spec.limits.setup_deadline;
+        let pre = &self.component.instance_pre;
+        let mut store = GuestState::store(pre.engine(), &self.surroundings, &self.spec.limits);
+        let deadline = Instant::now() + limit;
+        guest::arm(&mut store, std::time::Instant::now() + limit);
+        let instance = match timeout_at(deadline, pre.instantiate_async(&mut store)).await {
+            Ok(Ok(instance)) => instance,
+            Ok(Err(error)) => {
+                let message = format!("no instance can be made: {}", error.root_cause());
+                return Err(CallError::Trap { message }.into());
+            }
+            Err(_elapsed) => return Err(CallError::Deadline { limit }.into()),
+        };
+        let exports = GuestExports::find(&self.component, &mut store, &instance)
+            .map_err(|error| CallError::Trap { message: error.to_string() })?;
+        let mut guest = Guest { store, exports, series: Default::default() };
+        self.configure(&mut guest, deadline).await?;
+        Ok(guest)
+    }
+
+    async fn configure(&self, guest: &mut Guest, deadline: Instant) -> Result<(), BuildError> {
+        let fields: Vec<Vec<_>> = self.spec.instances.iter().map(fields).collect();
+        let instances: Vec<_> = self
+            .spec
+            .instances
+            .iter()
+            .zip(&fields)
+            .map(|(instance, fields)| lifecycle::Instance {
+                name: &instance.name,
+                template: instance.template.name(),
+                fields,
+                value_type: instance.value_type.map(value_type),
+            })
+            .collect();
+        let configuration = lifecycle::Configuration {
+            handler: &self.spec.name,
+            parameters: &self.parameters,
+            instances: &instances,
+        };
+        let call = guest.exports.lifecycle.call_configure(&mut guest.store, configuration);
+        let outcome = timeout_at(deadline, call).await;
+        let answer = judge(outcome, guest, self.spec.limits.setup_deadline)?;
+        answer.map_err(|problems| BuildError::Refused {
+            problems: problems
+                .into_iter()
+                .map(|problem| ParameterProblem { field: problem.field, message: problem.message })
+                .collect(),
+        })
+    }
+}
+
+impl BuildError {
+    /// As the failure of a call that needed a new instance.
+    pub(super) fn into_call_error(self) -> CallError {
+        match self {
+            Self::Setup(cause) => cause,
+            refused @ Self::Refused { .. } => CallError::Trap {
+                message: format!("it no longer takes its configuration: {refused}"),
+            },
+        }
+    }
+}
+
+impl GuestExports {
+    fn find(
+        component: &Component,
+        store: &mut wasmtime::Store<GuestState>,
+        instance: &wasmtime::component::Instance,
+    ) -> wasmtime::Result<Self> {
+        macro_rules! find {
+            ($interface:ident) => {
+                match &component.exports.$interface {
+                    Some(indices) => Some(indices.load(&mut *store, instance)?),
+                    None => None,
+                }
+            };
+        }
+        Ok(Self {
+            lifecycle: component.exports.lifecycle.load(&mut *store, instance)?,
+            metric: find!(metric),
+            logentry: find!(logentry),
+            checknothing: find!(checknothing),
+            listentry: find!(listentry),
+        })
+    }
+}
+
+fn refused(field: &str, message: String) -> BuildError {
+    BuildError::Refused { problems: vec![ParameterProblem { field: field.to_owned(), message }] }
+}
+
+fn fields(instance: &InstanceDecl) -> Vec<lifecycle::Field<'_>> {
+    instance
+        .fields
+        .iter()
+        .map(|(name, declared)| lifecycle::Field { name, value_type: value_type(*declared) })
+        .collect()
+}
+
+fn value_type(declared: ValueType) -> types::ValueType {
+    match declared {
+        ValueType::String => types::ValueType::Text,
+        ValueType::Int64 => types::ValueType::Int64,
+        ValueType::Double => types::ValueType::Double,
+        ValueType::Bool => types::ValueType::Boolean,
+        ValueType::Timestamp => types::ValueType::Timestamp,
+        ValueType::IpAddress => types::ValueType::IpAddress,
+        ValueType::EmailAddress => types::ValueType::EmailAddress,
+        ValueType::Uri => types::ValueType::Uri,
+        ValueType::DnsName => types::ValueType::DnsName,
+        ValueType::Duration => types::ValueType::Duration,
+        ValueType::StringMap => types::ValueType::StringMap,
+    }
+}

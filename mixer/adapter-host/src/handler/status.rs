@@ -1,0 +1,93 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use super::Handler;
+
+/// What a handler has done so far, for metrics and debugging. Counts only grow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HandlerStatus {
+    /// `name.namespace`.
+    pub name: String,
+    /// The adapter's name.
+    pub adapter: String,
+    /// SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+    /// Calls asked for.
+    pub calls: u64,
+    /// Calls that ended in a crash, or for which no instance could be made.
+    pub traps: u64,
+    /// Calls that were cancelled at their deadline.
+    pub deadlines: u64,
+    /// Calls that found no instance in time.
+    pub exhausted: u64,
+    /// Calls that were refused because the adapter had failed too often.
+    pub refused_by_breaker: u64,
+    /// Whether calls are refused now.
+    pub breaker_open: bool,
+    /// Answers in which the adapter said that it cannot.
+    pub errors: u64,
+    /// Elements of report batches that the adapter could not take.
+    pub failed_elements: u64,
+    /// Instances of the component ready for a call.
+    pub instances_idle: usize,
+    /// Instances in a call.
+    pub instances_in_use: usize,
+    /// Series held in the host.
+    pub series: u64,
+    /// New series that went to an overflow series, for want of room.
+    pub series_overflowed: u64,
+    /// Diagnostic messages dropped because there were too many.
+    pub messages_dropped: u64,
+}
+
+/// What is counted as calls go by.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) calls: Count,
+    pub(super) traps: Count,
+    pub(super) deadlines: Count,
+    pub(super) exhausted: Count,
+    pub(super) refused_by_breaker: Count,
+    pub(super) errors: Count,
+    pub(super) failed_elements: Count,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Count(AtomicU64);
+
+impl Count {
+    pub(super) fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Handler {
+    /// What the handler has done so far.
+    pub fn status(&self) -> HandlerStatus {
+        let (series, series_overflowed) = self.surroundings.series.usage();
+        let digest = self.component.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        HandlerStatus {
+            name: self.spec.name.clone(),
+            adapter: self.component.name().to_owned(),
+            digest,
+            calls: self.counts.calls.value(),
+            traps: self.counts.traps.value(),
+            deadlines: self.counts.deadlines.value(),
+            exhausted: self.counts.exhausted.value(),
+            refused_by_breaker: self.counts.refused_by_breaker.value(),
+            breaker_open: self.breaker.is_open(),
+            errors: self.counts.errors.value(),
+            failed_elements: self.counts.failed_elements.value(),
+            instances_idle: self.pool.idle(),
+            instances_in_use: self.pool.in_use(),
+            series,
+            series_overflowed,
+            messages_dropped: self.surroundings.messages_dropped.load(Ordering::Relaxed),
+        }
+    }
+}

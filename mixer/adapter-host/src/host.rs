@@ -1,0 +1,169 @@
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::compile_cache::CompileCache;
+use crate::guest::GuestState;
+use crate::series::SeriesStore;
+use crate::ticker::Ticker;
+use crate::{Component, HostError, imports};
+
+/// How a host is set up.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// Where compiled adapters are kept from one start to the next, so that loading one takes 0.2 ms
+    /// instead of 0.1 s. Who can write there runs code in this process: the host makes it with mode 0700
+    /// and takes nothing that it did not write itself. `None`: adapters are compiled at each start.
+    pub cache_dir: Option<PathBuf>,
+    /// Instances of components alive at once, over all handlers. Address space is set aside for each.
+    pub max_instances: u32,
+    /// The most linear memory that any instance may be given, in bytes.
+    pub max_memory: usize,
+    /// The largest component file, in bytes.
+    pub max_component: u64,
+}
+
+/// Runs adapters. There is one in a process; it owns the threads that serve adapters and outlives the
+/// handlers built on it.
+pub struct AdapterHost {
+    engine: Engine,
+    linker: Linker<GuestState>,
+    ticker: Arc<Ticker>,
+    cache: Option<CompileCache>,
+    max_component: u64,
+    series: Arc<SeriesStore>,
+}
+
+/// A component of `wit-component` consists of the adapter's module and two or three small ones that
+/// connect it.
+const MODULES_PER_COMPONENT: u32 = 8;
+
+/// What the engine keeps about an instance besides its memory.
+const MAX_INSTANCE_SIZE: usize = 1 << 20;
+
+/// Stack of the guest. The asynchronous stack holds the host's frames below it as well.
+const GUEST_STACK: usize = 512 << 10;
+const ASYNC_STACK: usize = 1 << 20;
+
+/// The upper end of [`crate::Limits::table_elements`].
+const MAX_TABLE_ELEMENTS: usize = 100_000;
+
+impl Default for HostOptions {
+    /// No cache, 256 instances of up to 256 MiB, components up to 64 MiB.
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            max_instances: 256,
+            max_memory: 256 << 20,
+            // An adapter with a Python interpreter has 18 MiB.
+            max_component: 64 << 20,
+        }
+    }
+}
+
+impl AdapterHost {
+    /// Starts the engine and its threads, and opens the compile cache.
+    ///
+    /// # Errors
+    /// When the address space is limited too narrowly, threads cannot be started, or the cache's
+    /// directory belongs to somebody else.
+    pub fn new(options: HostOptions) -> Result<Self, HostError> {
+        let engine =
+            Engine::new(&config(&options)).map_err(|cause| HostError::StartEngine { cause })?;
+        let ticker = Ticker::spawn(&engine).map_err(|source| HostError::StartThread { source })?;
+        let cache = options
+            .cache_dir
+            .map(|directory| CompileCache::open(directory, &engine))
+            .transpose()?;
+        let mut linker = Linker::new(&engine);
+        imports::add_to_linker(&mut linker).map_err(|cause| HostError::StartEngine { cause })?;
+        Ok(Self {
+            engine,
+            linker,
+            ticker: Arc::new(ticker),
+            cache,
+            max_component: options.max_component,
+            series: Arc::default(),
+        })
+    }
+
+    /// Reads, compiles (or takes from the cache) and checks the component in `file`. Blocks: some 0.1 s
+    /// for an adapter in Rust that is not in the cache, 10 s for one that brings an interpreter.
+    ///
+    /// # Errors
+    /// When `file` cannot be read, is no component, imports what adapters do not get, or exports no
+    /// template.
+    pub fn load(&self, name: &str, file: &Path) -> Result<Arc<Component>, HostError> {
+        let wasm = self.read(name, file)?;
+        let digest: [u8; 32] = Sha256::digest(&wasm).into();
+        let compile = || wasmtime::component::Component::from_binary(&self.engine, &wasm);
+        let compiled = match &self.cache {
+            None => compile(),
+            Some(cache) => cache.load_or(&self.engine, &digest, compile),
+        };
+        let compiled = compiled.map_err(|cause| HostError::Compile {
+            adapter: name.to_owned(),
+            file: file.to_owned(),
+            cause,
+        })?;
+        Component::link(name, digest, &compiled, &self.linker, &self.ticker).map(Arc::new)
+    }
+
+    /// The series of all handlers.
+    pub fn series(&self) -> &Arc<SeriesStore> {
+        &self.series
+    }
+
+    fn read(&self, name: &str, file: &Path) -> Result<Vec<u8>, HostError> {
+        let mut wasm = Vec::new();
+        File::open(file)
+            .and_then(|opened| opened.take(self.max_component + 1).read_to_end(&mut wasm))
+            .map_err(|source| HostError::ReadComponent {
+                adapter: name.to_owned(),
+                file: file.to_owned(),
+                source,
+            })?;
+        if wasm.len() as u64 > self.max_component {
+            return Err(HostError::ComponentTooLarge {
+                adapter: name.to_owned(),
+                file: file.to_owned(),
+                limit: self.max_component,
+            });
+        }
+        Ok(wasm)
+    }
+}
+
+impl std::fmt::Debug for AdapterHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdapterHost").finish_non_exhaustive()
+    }
+}
+
+fn config(options: &HostOptions) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(options.max_instances)
+        .total_core_instances(options.max_instances.saturating_mul(MODULES_PER_COMPONENT))
+        .total_memories(options.max_instances)
+        .total_tables(options.max_instances.saturating_mul(2))
+        .total_stacks(options.max_instances)
+        .max_core_instances_per_component(MODULES_PER_COMPONENT)
+        .max_memories_per_component(1)
+        .max_tables_per_component(2)
+        .max_component_instance_size(MAX_INSTANCE_SIZE)
+        .max_core_instance_size(MAX_INSTANCE_SIZE)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_memory_size(options.max_memory);
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        .async_stack_size(ASYNC_STACK)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}

@@ -1,0 +1,21 @@
+//! What adapters can ask the host for: the interfaces of `mixmesh:host`.
+
+mod clock;
+mod log;
+mod metrics;
+
+use wasmtime::component::{HasSelf, Linker};
+
+pub(crate) use self::metrics::SeriesTable;
+use crate::bindings::mixmesh::adapter::types;
+use crate::bindings::mixmesh::host;
+use crate::guest::GuestState;
+
+pub(crate) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+}
+
+impl types::Host for GuestState {}

@@ -1,0 +1,17 @@
+//! Time series that adapters feed and Prometheus scrapes.
+//!
+//! A *family* is a metric with its definition; its *series* are told apart by label values. A family
+//! lives as long as a handler claims it, so a handler that is rebuilt with the same metrics goes on with
+//! its numbers.
+
+mod cell;
+mod definition;
+mod family;
+mod handler;
+mod quota;
+mod store;
+mod text;
+
+pub(crate) use self::definition::{Definition, MetricKind};
+pub(crate) use self::handler::{HandlerSeries, SeriesHandle};
+pub use self::store::SeriesStore;

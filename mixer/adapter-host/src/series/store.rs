@@ -1,0 +1,162 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::Instant;
+
+use super::definition::Definition;
+use super::family::Family;
+use super::quota::Quota;
+
+/// The series of all handlers of a process.
+#[derive(Debug)]
+pub struct SeriesStore {
+    families: RwLock<BTreeMap<Box<str>, Claimed>>,
+    /// By the handler's name, so that a handler and its replacement share one.
+    quotas: Mutex<HashMap<Box<str>, Weak<Quota>>>,
+    started: Instant,
+}
+
+#[derive(Debug)]
+struct Claimed {
+    family: Arc<Family>,
+    /// Names of the handlers that hold it; one twice while a handler is being replaced.
+    handlers: Vec<Arc<str>>,
+}
+
+/// Another handler has defined the metric differently.
+#[derive(Debug, thiserror::Error)]
+#[error("metric {metric} is defined by handler {other} with another {what}")]
+pub(super) struct Conflict {
+    metric: Box<str>,
+    other: Arc<str>,
+    what: &'static str,
+}
+
+impl Default for SeriesStore {
+    fn default() -> Self {
+        Self { families: RwLock::default(), quotas: Mutex::default(), started: Instant::now() }
+    }
+}
+
+impl SeriesStore {
+    /// Appends all series in Prometheus' text format, version 0.0.4. Equal contents give equal text:
+    /// metrics are sorted by name, series by labels. Expired series are removed first. Costs a sort of
+    /// the series of each metric.
+    pub fn encode_text(&self, out: &mut String) {
+        let now = self.now();
+        for family in self.families() {
+            family.expire(now);
+            family.encode(out);
+        }
+    }
+
+    /// How many series there are, a histogram counting once. Costs a look at each metric.
+    pub fn len(&self) -> usize {
+        self.families().iter().map(|family| family.len()).sum()
+    }
+
+    /// Whether there are no series.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Milliseconds since the store was made.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The quota of the handlers with this name.
+    pub(super) fn quota(&self, handler: &str) -> Arc<Quota> {
+        let mut quotas = lock(&self.quotas);
+        quotas.retain(|_, quota| quota.strong_count() > 0);
+        if let Some(quota) = quotas.get(handler).and_then(Weak::upgrade) {
+            return quota;
+        }
+        let quota = Arc::new(Quota::new());
+        quotas.insert(handler.into(), Arc::downgrade(&quota));
+        quota
+    }
+
+    /// The family that `handler` would feed with this definition: one that is there, or a new one that
+    /// nobody sees yet.
+    pub(super) fn prepare(
+        &self,
+        handler: &str,
+        definition: Definition,
+    ) -> Result<Arc<Family>, Conflict> {
+        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+        match families.get(definition.name()) {
+            None => Ok(Arc::new(Family::new(definition))),
+            Some(there) => match there.conflict(handler, &definition) {
+                Some(conflict) => Err(conflict),
+                None if there.family.definition() == &definition => Ok(Arc::clone(&there.family)),
+                None => Ok(Arc::new(Family::new(definition))),
+            },
+        }
+    }
+
+    /// Makes `handler` a holder of the families and shows them. All or none. A family that has been
+    /// shown meanwhile with the same definition takes the place of the one given. Families of the same
+    /// handler with another definition give way: it has been reconfigured.
+    pub(super) fn claim(
+        &self,
+        handler: &Arc<str>,
+        prepared: &mut [Arc<Family>],
+    ) -> Result<(), Conflict> {
+        let mut families = self.families.write().unwrap_or_else(PoisonError::into_inner);
+        for family in prepared.iter() {
+            let there = families.get(family.definition().name());
+            if let Some(conflict) = there.and_then(|t| t.conflict(handler, family.definition())) {
+                return Err(conflict);
+            }
+        }
+        for family in prepared {
+            let name = family.definition().name();
+            match families.get_mut(name) {
+                Some(there) if there.family.definition() == family.definition() => {
+                    there.handlers.push(Arc::clone(handler));
+                    *family = Arc::clone(&there.family);
+                }
+                _ => {
+                    let handlers = vec![Arc::clone(handler)];
+                    families.insert(name.into(), Claimed { family: Arc::clone(family), handlers });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one claim of `handler` back from each family; those that nobody holds go with their series.
+    pub(super) fn release(&self, handler: &str, claimed: &[Arc<Family>]) {
+        let mut families = self.families.write().unwrap_or_else(PoisonError::into_inner);
+        for family in claimed {
+            let name = family.definition().name();
+            let Some(there) = families.get_mut(name) else { continue };
+            if !Arc::ptr_eq(&there.family, family) {
+                continue;
+            }
+            if let Some(index) = there.handlers.iter().position(|holder| **holder == *handler) {
+                there.handlers.swap_remove(index);
+            }
+            if there.handlers.is_empty() {
+                families.remove(name);
+            }
+        }
+    }
+
+    fn families(&self) -> Vec<Arc<Family>> {
+        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+        families.values().map(|claimed| Arc::clone(&claimed.family)).collect()
+    }
+}
+
+impl Claimed {
+    fn conflict(&self, handler: &str, definition: &Definition) -> Option<Conflict> {
+        let what = self.family.definition().differs_in(definition)?;
+        let other = self.handlers.iter().find(|holder| ***holder != *handler)?;
+        Some(Conflict { metric: definition.name().into(), other: Arc::clone(other), what })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
