@@ -1,0 +1,149 @@
+//! The filter's configuration: JSON read once into plain data, with every mistake named.
+
+mod fields;
+mod parse;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mesh_attributes::AttributeBag;
+
+pub use fields::{ConfigError, Problem};
+pub use scope::{ConfigId, FilterConfig, Scope, ScopeRef};
+
+/// The cluster that Mixer is reached through unless the configuration names another.
+pub const DEFAULT_MIXER_CLUSTER: &str = "mixer";
+/// How long a request waits for Mixer.
+pub const DEFAULT_CHECK_TIMEOUT: Duration = Duration::from_millis(500);
+/// Answers that each worker keeps; the old proxy kept as many.
+pub const DEFAULT_L1_ENTRIES: usize = 10_000;
+/// Bytes of answers that each worker keeps.
+pub const DEFAULT_L1_BYTES: usize = 16 << 20;
+/// How long answers may still be used after the watch died.
+pub const DEFAULT_MAX_STALE: Duration = Duration::from_secs(5);
+/// Requests in one report; the old proxy's number.
+pub const DEFAULT_REPORT_BATCH_ENTRIES: usize = 100;
+/// How long a report waits for more requests; the old proxy's number.
+pub const DEFAULT_REPORT_BATCH_TIME: Duration = Duration::from_secs(1);
+
+/// The configuration of the filter on one listener.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `mixer_cluster` | `mixer` | the Envoy cluster that Mixer is reached through |
+/// | `check_timeout` | `500ms` | how long a request waits for Mixer in all |
+/// | `fail_policy.check` | `closed` | what happens to a request when Mixer cannot be asked: `closed` refuses it with 503, `open` lets it through **unchecked** |
+/// | `fail_policy.report` | `open` | when reports cannot be taken on: `open` drops and counts them, `closed` refuses requests with 503 |
+/// | `attributes` | none | attributes of every request, as `{"source.name":{"t":"STRING","v":"x"}}` |
+/// | `direction` | `inbound` | `inbound` or `outbound`: `context.reporter.kind`, by which Mixer chooses the namespace whose rules apply |
+/// | `l1_entries`, `l1_bytes` | 10000, 16 MiB | answers that each worker keeps |
+/// | `max_stale` | `5s` | how long kept answers are used after the watch of policy died |
+/// | `serve_stale` | `0s` | how long past its lifetime a kept answer still *allows* while Mixer cannot be asked |
+/// | `report_batch_entries`, `report_batch_time` | 100, `1s` | when a report is sent |
+/// | `disable_check`, `disable_report` | `false` | leave requests unchecked, unreported |
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// See the table.
+    pub mixer_cluster: String,
+    /// See the table.
+    pub check_timeout: Duration,
+    /// See the table.
+    pub fail_policy: FailPolicies,
+    /// See the table; `context.reporter.kind` is among them.
+    pub attributes: AttributeBag,
+    /// See the table.
+    pub l1_entries: usize,
+    /// See the table.
+    pub l1_bytes: usize,
+    /// See the table.
+    pub max_stale: Duration,
+    /// See the table.
+    pub serve_stale: Duration,
+    /// See the table.
+    pub report_batch_entries: usize,
+    /// See the table.
+    pub report_batch_time: Duration,
+    /// See the table.
+    pub check: Switch,
+    /// See the table.
+    pub report: Switch,
+}
+
+/// What one route says differently: `disable_check`, `disable_report`, `fail_policy` and more
+/// `attributes`, all of them optional.
+#[derive(Debug)]
+pub struct RouteConfig {
+    id: RouteId,
+    check: Option<Switch>,
+    report: Option<Switch>,
+    check_policy: Option<FailPolicy>,
+    report_policy: Option<FailPolicy>,
+    attributes: AttributeBag,
+}
+
+/// Names a route's configuration within the process; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RouteId(u64);
+
+/// Whether a part of the filter runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// It runs.
+    On,
+    /// It does not.
+    Off,
+}
+
+/// What happens when Mixer cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailPolicy {
+    /// Requests are refused.
+    Closed,
+    /// Requests pass.
+    Open,
+}
+
+/// The fail policies of both calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailPolicies {
+    /// For checks.
+    pub check: FailPolicy,
+    /// For reports.
+    pub report: FailPolicy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mixer_cluster: DEFAULT_MIXER_CLUSTER.to_owned(),
+            check_timeout: DEFAULT_CHECK_TIMEOUT,
+            fail_policy: FailPolicies { check: FailPolicy::Closed, report: FailPolicy::Open },
+            attributes: AttributeBag::new().with("context.reporter.kind", "inbound"),
+            l1_entries: DEFAULT_L1_ENTRIES,
+            l1_bytes: DEFAULT_L1_BYTES,
+            max_stale: DEFAULT_MAX_STALE,
+            serve_stale: Duration::ZERO,
+            report_batch_entries: DEFAULT_REPORT_BATCH_ENTRIES,
+            report_batch_time: DEFAULT_REPORT_BATCH_TIME,
+            check: Switch::On,
+            report: Switch::On,
+        }
+    }
+}
+
+impl RouteConfig {
+    /// What this route's configuration is called in the process.
+    pub fn id(&self) -> RouteId {
+        self.id
+    }
+}
+
+impl RouteId {
+    fn unused() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,127 @@
+use std::time::Duration;
+
+use mesh_attributes::AttributeBag;
+use serde_json::Value;
+
+use super::fields::{ConfigError, Fields, Problem, duration, flag, one_of, text, whole};
+use super::{FailPolicy, RouteConfig, RouteId, Settings, Switch};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const POLICIES: &[(&str, FailPolicy)] =
+    &[("closed", FailPolicy::Closed), ("open", FailPolicy::Open)];
+const DIRECTIONS: &[(&str, &str)] = &[("inbound", "inbound"), ("outbound", "outbound")];
+
+/// By this attribute Mixer chooses between the namespaces of both ends.
+const REPORTER_KIND: &str = "context.reporter.kind";
+
+impl Settings {
+    /// Reads the configuration of a listener. Empty bytes mean all defaults.
+    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
+        let mut settings = Self::default();
+        parse_object(json, |fields| {
+            let mut direction = None;
+            fields
+                .read("mixer_cluster", |v| text(v).map(str::to_owned))
+                .put(&mut settings.mixer_cluster);
+            fields
+                .read("check_timeout", |v| duration(v, Duration::from_millis(1), MINUTE))
+                .put(&mut settings.check_timeout);
+            fields.object("fail_policy", "fail_policy.", |fields| {
+                let policies = &mut settings.fail_policy;
+                fields.read("check", |v| one_of(v, POLICIES)).put(&mut policies.check);
+                fields.read("report", |v| one_of(v, POLICIES)).put(&mut policies.report);
+            });
+            let attributes = fields.read("attributes", attributes);
+            fields.read("direction", |v| one_of(v, DIRECTIONS).map(Some)).put(&mut direction);
+            fields.read("l1_entries", |v| whole(v, 1, 10_000_000)).put(&mut settings.l1_entries);
+            fields.read("l1_bytes", |v| whole(v, 1 << 10, 16 << 30)).put(&mut settings.l1_bytes);
+            fields
+                .read("max_stale", |v| duration(v, Duration::ZERO, HOUR))
+                .put(&mut settings.max_stale);
+            fields
+                .read("serve_stale", |v| duration(v, Duration::ZERO, HOUR))
+                .put(&mut settings.serve_stale);
+            fields
+                .read("report_batch_entries", |v| whole(v, 1, 10_000))
+                .put(&mut settings.report_batch_entries);
+            fields
+                .read("report_batch_time", |v| duration(v, Duration::from_millis(10), MINUTE))
+                .put(&mut settings.report_batch_time);
+            fields.read("disable_check", switch).put(&mut settings.check);
+            fields.read("disable_report", switch).put(&mut settings.report);
+            for (name, value) in attributes.iter().flat_map(AttributeBag::iter) {
+                settings.attributes.set(name.as_str(), value.clone());
+            }
+            if let Some(direction) = direction {
+                settings.attributes.set(REPORTER_KIND, direction);
+            }
+        })?;
+        Ok(settings)
+    }
+}
+
+impl RouteConfig {
+    /// Reads the configuration of a route. Empty bytes say nothing.
+    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
+        let mut route = Self {
+            id: RouteId::unused(),
+            check: None,
+            report: None,
+            check_policy: None,
+            report_policy: None,
+            attributes: AttributeBag::new(),
+        };
+        parse_object(json, |fields| {
+            route.check = fields.read("disable_check", switch);
+            route.report = fields.read("disable_report", switch);
+            fields.object("fail_policy", "fail_policy.", |fields| {
+                route.check_policy = fields.read("check", |v| one_of(v, POLICIES));
+                route.report_policy = fields.read("report", |v| one_of(v, POLICIES));
+            });
+            fields.read("attributes", attributes).put(&mut route.attributes);
+        })?;
+        Ok(route)
+    }
+}
+
+/// Overwrites a default with what was read.
+trait Put<T> {
+    fn put(self, place: &mut T);
+}
+
+impl<T> Put<T> for Option<T> {
+    fn put(self, place: &mut T) {
+        if let Some(value) = self {
+            *place = value;
+        }
+    }
+}
+
+fn parse_object(json: &[u8], read: impl FnOnce(&mut Fields<'_, '_>)) -> Result<(), ConfigError> {
+    let mut problems = Vec::new();
+    let json = if json.trim_ascii().is_empty() { b"{}" } else { json };
+    match serde_json::from_slice::<Value>(json) {
+        Ok(Value::Object(object)) => {
+            let mut fields = Fields::new("", &object, &mut problems);
+            read(&mut fields);
+            fields.finish();
+        }
+        Ok(_) => problems.push(Problem::new(
+            "",
+            "filter_config must be an object: a google.protobuf.Struct, or JSON text",
+        )),
+        Err(error) => {
+            problems.push(Problem::new("", format!("filter_config is no JSON text: {error}")));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+}
+
+fn switch(disabled: &Value) -> Result<Switch, String> {
+    flag(disabled).map(|disabled| if disabled { Switch::Off } else { Switch::On })
+}
+
+fn attributes(value: &Value) -> Result<AttributeBag, String> {
+    mesh_attributes::bag_from_json(value).map_err(|error| error.to_string())
+}

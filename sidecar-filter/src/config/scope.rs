@@ -1,0 +1,148 @@
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use mesh_attributes::AttributeBag;
+
+use super::{FailPolicies, RouteConfig, RouteId, Settings, Switch};
+use crate::attributes::Statics;
+use crate::destination::Destination;
+use crate::mixer::Mixer;
+
+/// Routes whose merged configuration is kept. Envoy makes new route configurations with each update;
+/// when there are more, all are merged anew.
+const MAX_ROUTES: usize = 4096;
+
+/// One listener's filter, as all its workers see it.
+#[derive(Debug)]
+pub struct FilterConfig {
+    id: ConfigId,
+    settings: Settings,
+    mixer: Arc<Mixer>,
+    listener: Scope,
+    routes: ArcSwap<HashMap<RouteId, Arc<Scope>>>,
+    retired: AtomicBool,
+}
+
+/// Names a configuration within the process; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConfigId(u64);
+
+/// What holds for one request: what the listener says with what the route says laid over it.
+#[derive(Debug)]
+pub struct Scope {
+    /// Whether requests are checked.
+    pub check: Switch,
+    /// Whether requests are reported.
+    pub report: Switch,
+    /// What happens when Mixer cannot be reached.
+    pub policies: FailPolicies,
+    /// The attributes that configuration states.
+    pub statics: Statics,
+    /// Where such requests go, as far as configuration knows.
+    pub destination: Arc<Destination>,
+}
+
+/// A scope, borrowed from a listener or shared with a route.
+#[derive(Debug, Clone)]
+pub enum ScopeRef<'c> {
+    /// The listener's own.
+    Listener(&'c Scope),
+    /// A route's.
+    Route(Arc<Scope>),
+}
+
+impl FilterConfig {
+    /// A configuration for requests that are checked by `mixer`.
+    pub fn new(settings: Settings, mixer: Arc<Mixer>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let destination = mixer.destination(&settings.attributes);
+        let listener = Scope {
+            check: settings.check,
+            report: settings.report,
+            policies: settings.fail_policy,
+            statics: Statics::new(&settings.attributes),
+            destination,
+        };
+        Self {
+            id: ConfigId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            settings,
+            mixer,
+            listener,
+            routes: ArcSwap::default(),
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    /// What this configuration is called in the process.
+    pub fn id(&self) -> ConfigId {
+        self.id
+    }
+
+    /// What was configured.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The Mixer that answers.
+    pub fn mixer(&self) -> &Arc<Mixer> {
+        &self.mixer
+    }
+
+    /// What holds for a request of this route. The first request of a route pays for the merge.
+    pub fn scope(&self, route: Option<&RouteConfig>) -> ScopeRef<'_> {
+        let Some(route) = route else { return ScopeRef::Listener(&self.listener) };
+        if let Some(scope) = self.routes.load().get(&route.id) {
+            return ScopeRef::Route(Arc::clone(scope));
+        }
+        let scope = Arc::new(self.merge(route));
+        self.routes.rcu(|routes| {
+            let mut routes =
+                if routes.len() < MAX_ROUTES { HashMap::clone(routes) } else { HashMap::new() };
+            routes.insert(route.id, Arc::clone(&scope));
+            routes
+        });
+        ScopeRef::Route(scope)
+    }
+
+    /// Says that Envoy has destroyed the configuration: workers let go of what they keep for it.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether Envoy has destroyed the configuration.
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
+    fn merge(&self, route: &RouteConfig) -> Scope {
+        let listener = &self.listener;
+        let mut attributes: AttributeBag = self.settings.attributes.clone();
+        for (name, value) in route.attributes.iter() {
+            attributes.set(name.as_str(), value.clone());
+        }
+        Scope {
+            check: route.check.unwrap_or(listener.check),
+            report: route.report.unwrap_or(listener.report),
+            policies: FailPolicies {
+                check: route.check_policy.unwrap_or(listener.policies.check),
+                report: route.report_policy.unwrap_or(listener.policies.report),
+            },
+            statics: Statics::new(&attributes),
+            destination: self.mixer.destination(&attributes),
+        }
+    }
+}
+
+impl Deref for ScopeRef<'_> {
+    type Target = Scope;
+
+    fn deref(&self) -> &Scope {
+        match self {
+            Self::Listener(scope) => scope,
+            Self::Route(scope) => scope,
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! The half of the filter that runs on Envoy's main thread, once for each Mixer: it keeps the watch,
+//! sends reports and sets gauges. It runs when the ticker says so and when its calls come back.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::unary_headers;
+use crate::config::{ConfigId, FilterConfig};
+use crate::grpc::{CallFailure, Frame, UnaryReply};
+use crate::host::{
+    CallId, ControlHost, LogLevel, Moment, Notify, OutboundCall, RawHeader, StartFailure,
+};
+use crate::mixer::Mixer;
+use crate::report::Batch;
+use crate::stats::{Counter, Gauge};
+use crate::ticker::Ticker;
+use crate::watch::{self, Backoff, WatchReader};
+
+/// Reports under way at once.
+const MAX_FLIGHTS: usize = 32;
+
+/// How long a report may take; the old proxy's number.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most bytes of a report's answer, which is empty.
+const MAX_REPORT_ANSWER: usize = 4096;
+
+/// A watch that says nothing for so long is given up: Mixer speaks each second.
+const WATCH_SILENCE: Duration = Duration::from_secs(3);
+
+/// Runs come at least so often, or silence would be noticed late.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The main-thread half for one Mixer.
+pub struct Control {
+    mixer: Arc<Mixer>,
+    ticker: RefCell<Ticker>,
+    state: RefCell<State>,
+}
+
+struct State {
+    /// In order of creation; the newest one's host makes the calls.
+    members: Vec<Member>,
+    watch: Watch,
+    backoff: Backoff,
+    /// Whether the log says that the watch is alive.
+    logged_alive: Option<bool>,
+    /// Why the last watch ended.
+    watch_failure: String,
+    flights: HashMap<(ConfigId, CallId), Flight>,
+    sequence: u64,
+    flushed: Moment,
+}
+
+struct Member {
+    config: Arc<FilterConfig>,
+    host: Rc<dyn ControlHost>,
+}
+
+enum Watch {
+    Waiting { until: Moment },
+    Open(OpenWatch),
+}
+
+struct OpenWatch {
+    config: ConfigId,
+    call: CallId,
+    reader: WatchReader,
+    reply: UnaryReply,
+    heard: Moment,
+}
+
+/// A report under way.
+struct Flight {
+    reply: UnaryReply,
+    requests: u64,
+}
+
+/// How a report ended.
+#[derive(Clone, Copy)]
+enum Fate {
+    Sent,
+    Lost,
+    Unknown,
+}
+
+thread_local! {
+    static CONTROLS: RefCell<Vec<Rc<Control>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Control {
+    /// The main-thread half for `mixer`.
+    pub fn new(mixer: &Arc<Mixer>) -> Self {
+        Self {
+            mixer: Arc::clone(mixer),
+            ticker: RefCell::new(Ticker::new(&mixer.bell)),
+            state: RefCell::new(State {
+                members: Vec::new(),
+                watch: Watch::Waiting { until: Moment::default() },
+                backoff: Backoff::new(mixer.seed()),
+                // Not having heard yet is no news.
+                logged_alive: Some(false),
+                watch_failure: String::new(),
+                flights: HashMap::new(),
+                sequence: 0,
+                flushed: Moment::default(),
+            }),
+        }
+    }
+
+    /// This thread's control for `mixer`, made when there is none. Called on the main thread alone.
+    pub fn of_this_thread(mixer: &Arc<Mixer>) -> Rc<Self> {
+        CONTROLS.with_borrow_mut(|controls| {
+            let known = controls.iter().find(|control| Arc::ptr_eq(&control.mixer, mixer));
+            known.cloned().unwrap_or_else(|| {
+                let control = Rc::new(Self::new(mixer));
+                controls.push(Rc::clone(&control));
+                control
+            })
+        })
+    }
+
+    /// Adds a configuration, which from now on makes the calls, and starts the watch. Without
+    /// `notifier` nothing ticks: Envoy only validates its configuration.
+    ///
+    /// # Errors
+    /// When the ticker's thread cannot be started.
+    pub fn join(
+        &self,
+        config: &Arc<FilterConfig>,
+        host: Rc<dyn ControlHost>,
+        notifier: Option<Box<dyn Notify>>,
+    ) -> std::io::Result<()> {
+        let now = host.now();
+        let interval = config.settings().report_batch_time.min(LONGEST_INTERVAL);
+        let Some(notifier) = notifier else { return Ok(()) };
+        self.ticker.borrow_mut().add(config.id(), notifier, interval)?;
+        self.state.borrow_mut().members.push(Member { config: Arc::clone(config), host });
+        self.run(now);
+        Ok(())
+    }
+
+    /// Removes a configuration, whose calls end without a word. Another takes over its watch; without
+    /// another, what is pending is lost.
+    pub fn leave(&self, config: ConfigId) {
+        self.ticker.borrow_mut().remove(config);
+        let Some(host) = self.state.borrow_mut().remove(config) else { return };
+        let now = host.now();
+        let cut: Vec<u64> = {
+            let mut state = self.state.borrow_mut();
+            let of_config = |owner: &ConfigId| *owner == config;
+            state
+                .flights
+                .extract_if(|(owner, _), _| of_config(owner))
+                .map(|(_, f)| f.requests)
+                .collect()
+        };
+        for requests in cut {
+            self.settle(&*host, requests, Fate::Unknown);
+        }
+        let last = {
+            let mut state = self.state.borrow_mut();
+            if matches!(&state.watch, Watch::Open(open) if open.config == config) {
+                // Nothing is wrong with the watch itself: what was heard stays good for its time.
+                state.watch = Watch::Waiting { until: now };
+            }
+            state.members.is_empty()
+        };
+        if last {
+            self.mixer.generations.watch().cut(now);
+            let dropped = self.mixer.reports.flush();
+            self.settle(&*host, dropped, Fate::Lost);
+            while let Some(batch) = self.mixer.reports.next() {
+                self.settle(&*host, batch.requests, Fate::Lost);
+            }
+            let this: *const Self = self;
+            CONTROLS.with_borrow_mut(|controls| {
+                controls.retain(|control| !std::ptr::eq(Rc::as_ptr(control), this));
+            });
+        } else {
+            self.run(now);
+        }
+    }
+
+    /// Does what is due.
+    pub fn run(&self, now: Moment) {
+        let Some(host) = self.host() else { return };
+        self.give_up_silent_watch(now);
+        self.start_watch(now);
+        self.flush(&*host, now);
+        self.send_reports(&*host);
+        self.show(&*host, now);
+        self.log_watch(&*host, now);
+    }
+
+    /// Headers or trailers of an answer to a call of `config`.
+    pub fn on_call_headers<'h>(
+        &self,
+        config: ConfigId,
+        call: CallId,
+        headers: impl Iterator<Item = RawHeader<'h>>,
+    ) {
+        let mut state = self.state.borrow_mut();
+        let reply = match &mut state.watch {
+            Watch::Open(open) if (open.config, open.call) == (config, call) => &mut open.reply,
+            _ => match state.flights.get_mut(&(config, call)) {
+                Some(flight) => &mut flight.reply,
+                None => return,
+            },
+        };
+        for (name, value) in headers {
+            reply.header(name, value);
+        }
+    }
+
+    /// Data of an answer to a call of `config`.
+    pub fn on_call_data(&self, config: ConfigId, call: CallId, data: &[u8], now: Moment) {
+        let mut events = 0;
+        let failed = {
+            let mut state = self.state.borrow_mut();
+            let State { watch, flights, backoff, .. } = &mut *state;
+            match watch {
+                Watch::Open(open) if (open.config, open.call) == (config, call) => {
+                    let generations = &self.mixer.generations;
+                    let read = open.reader.read(data, |event| {
+                        events += 1;
+                        generations.announce(&event, now);
+                    });
+                    if events > 0 {
+                        open.heard = now;
+                        backoff.succeeded();
+                    }
+                    read.err()
+                }
+                _ => {
+                    if let Some(flight) = flights.get_mut(&(config, call)) {
+                        // More than an answer ever has is of no interest: the status decides.
+                        flight.reply.data(data);
+                    }
+                    None
+                }
+            }
+        };
+        if let Some(host) = self.host() {
+            if events > 0 {
+                host.count(Counter::WatchEvents, events);
+                self.show(&*host, now);
+            }
+            if let Some(error) = failed {
+                self.end_watch(now, None, &error.to_string(), Cut::Reset);
+            }
+        }
+    }
+
+    /// A call of `config` has ended by itself.
+    pub fn on_call_complete(&self, config: ConfigId, call: CallId, now: Moment) {
+        let watch_failure = match &mut self.state.borrow_mut().watch {
+            Watch::Open(open) if (open.config, open.call) == (config, call) => {
+                Some(open.reply.status_failure())
+            }
+            _ => None,
+        };
+        if let Some(failure) = watch_failure {
+            self.end_watch(now, Some(failure.status), &failure.reason, Cut::AlreadyOver);
+        } else if let Some(mut flight) = self.take_flight(config, call) {
+            let fate = match flight.reply.finish() {
+                Ok(_) => Fate::Sent,
+                Err(CallFailure { unsent: true, .. }) => Fate::Lost,
+                Err(_) => Fate::Unknown,
+            };
+            self.land(flight.requests, fate);
+        }
+    }
+
+    /// A call of `config` was cut off.
+    pub fn on_call_reset(&self, config: ConfigId, call: CallId, now: Moment) {
+        let is_watch = matches!(&self.state.borrow().watch,
+            Watch::Open(open) if (open.config, open.call) == (config, call));
+        if is_watch {
+            self.end_watch(now, None, "the stream was reset", Cut::AlreadyOver);
+        } else if let Some(flight) = self.take_flight(config, call) {
+            self.land(flight.requests, Fate::Unknown);
+        }
+    }
+
+    /// The host of the newest configuration, which makes the calls.
+    fn host(&self) -> Option<Rc<dyn ControlHost>> {
+        self.state.borrow().members.last().map(|member| Rc::clone(&member.host))
+    }
+
+    fn give_up_silent_watch(&self, now: Moment) {
+        let silent = matches!(&self.state.borrow().watch,
+            Watch::Open(open) if now.since(open.heard) >= WATCH_SILENCE);
+        if silent {
+            self.end_watch(now, None, "no word for three seconds", Cut::Reset);
+        }
+    }
+
+    fn start_watch(&self, now: Moment) {
+        let member = {
+            let state = self.state.borrow();
+            match (&state.watch, state.members.last()) {
+                (Watch::Waiting { until }, Some(member)) if now >= *until => {
+                    (member.config.id(), Rc::clone(&member.host))
+                }
+                _ => return,
+            }
+        };
+        let (config, host) = member;
+        let frame = watch::request(self.mixer.filter_id());
+        let started = host.start_call(&OutboundCall {
+            cluster: self.mixer.cluster(),
+            headers: &unary_headers(watch::PATH),
+            body: frame.bytes(),
+            timeout: None,
+        });
+        match started {
+            Ok(call) => {
+                self.state.borrow_mut().watch = Watch::Open(OpenWatch {
+                    config,
+                    call,
+                    reader: WatchReader::default(),
+                    reply: UnaryReply::new(0),
+                    heard: now,
+                });
+            }
+            Err(failure) => self.retry_watch(now, None, failure.reason()),
+        }
+    }
+
+    fn end_watch(&self, now: Moment, status: Option<u32>, reason: &str, cut: Cut) {
+        let open = {
+            let mut state = self.state.borrow_mut();
+            std::mem::replace(&mut state.watch, Watch::Waiting { until: Moment::NEVER })
+        };
+        self.mixer.generations.watch().cut(now);
+        self.retry_watch(now, status, reason);
+        if let (Watch::Open(open), Cut::Reset) = (open, cut) {
+            let host = self.state.borrow().host_of(open.config);
+            if let Some(host) = host {
+                // The reset hook runs inside this call and finds the watch gone.
+                host.reset_call(open.call);
+            }
+        }
+    }
+
+    fn retry_watch(&self, now: Moment, status: Option<u32>, reason: &str) {
+        let delay = {
+            let mut state = self.state.borrow_mut();
+            let delay = state.backoff.failed(status);
+            reason.clone_into(&mut state.watch_failure);
+            state.watch = Watch::Waiting { until: now.plus(delay) };
+            delay
+        };
+        self.mixer.bell.ring_within(delay);
+        if let Some(host) = self.host() {
+            host.count(Counter::WatchFailures, 1);
+            self.show(&*host, now);
+        }
+    }
+
+    fn flush(&self, host: &dyn ControlHost, now: Moment) {
+        let due = {
+            let mut state = self.state.borrow_mut();
+            let wait = state.members.last().map(|m| m.config.settings().report_batch_time);
+            // A run that comes a little early would else put the flush off by a whole interval.
+            let due = wait.is_none_or(|wait| now.since(state.flushed) >= wait / 10 * 9);
+            if due {
+                state.flushed = now;
+            }
+            due
+        };
+        if due {
+            let dropped = self.mixer.reports.flush();
+            if dropped > 0 {
+                host.count(Counter::ReportsDropped, dropped);
+                self.mixer.reports.settle(dropped);
+            }
+        }
+    }
+
+    fn send_reports(&self, host: &dyn ControlHost) {
+        loop {
+            let member = {
+                let state = self.state.borrow();
+                let Some(member) = state.members.last() else { return };
+                if state.flights.len() >= MAX_FLIGHTS {
+                    return;
+                }
+                member.config.id()
+            };
+            let Some(batch) = self.mixer.reports.next() else { return };
+            let requests = batch.requests;
+            match self.send_report(host, &batch) {
+                Ok(call) => {
+                    let flight = Flight { reply: UnaryReply::new(MAX_REPORT_ANSWER), requests };
+                    self.state.borrow_mut().flights.insert((member, call), flight);
+                }
+                Err(_) => self.settle(host, requests, Fate::Lost),
+            }
+        }
+    }
+
+    fn send_report(&self, host: &dyn ControlHost, batch: &Batch) -> Result<CallId, StartFailure> {
+        let sequence = {
+            let mut state = self.state.borrow_mut();
+            state.sequence += 1;
+            state.sequence
+        };
+        let name = format!("{}-{sequence}", self.mixer.filter_id());
+        let mut headers = unary_headers("/istio.mixer.v1.Mixer/Report");
+        headers.push(("mixmesh-batch", &name));
+        let frame = Frame::write(|out| out.extend_from_slice(&batch.message));
+        host.start_call(&OutboundCall {
+            cluster: self.mixer.cluster(),
+            headers: &headers,
+            body: frame.bytes(),
+            timeout: Some(REPORT_TIMEOUT),
+        })
+    }
+
+    fn take_flight(&self, config: ConfigId, call: CallId) -> Option<Flight> {
+        self.state.borrow_mut().flights.remove(&(config, call))
+    }
+
+    /// A report has come to its end; others may start.
+    fn land(&self, requests: u64, fate: Fate) {
+        if let Some(host) = self.host() {
+            self.settle(&*host, requests, fate);
+            self.send_reports(&*host);
+        }
+    }
+
+    fn settle(&self, host: &dyn ControlHost, requests: u64, fate: Fate) {
+        if requests == 0 {
+            return;
+        }
+        let counter = match fate {
+            Fate::Sent => Counter::ReportsSent,
+            Fate::Lost => Counter::ReportsLost,
+            Fate::Unknown => Counter::ReportsUnknown,
+        };
+        host.count(counter, requests);
+        self.mixer.reports.settle(requests);
+        host.set(Gauge::ReportsPending, self.mixer.reports.pending());
+    }
+
+    fn show(&self, host: &dyn ControlHost, now: Moment) {
+        let alive = self.mixer.generations.watch().dead_since(now).is_none();
+        let (shapes, entries, bytes) = self.mixer.sizes();
+        host.set(Gauge::WatchConnected, alive.into());
+        host.set(Gauge::Namespaces, self.mixer.generations.len() as u64);
+        host.set(Gauge::Shapes, shapes);
+        host.set(Gauge::L1Entries, entries);
+        host.set(Gauge::L1Bytes, bytes);
+        host.set(Gauge::ReportsPending, self.mixer.reports.pending());
+    }
+
+    /// Logs that the watch lives or does not, once for each change. A watch that is back by the next
+    /// run, or that ends with the process, is not worth a line.
+    fn log_watch(&self, host: &dyn ControlHost, now: Moment) {
+        let alive = self.mixer.generations.watch().dead_since(now).is_none();
+        let mut state = self.state.borrow_mut();
+        if state.logged_alive.replace(alive) == Some(alive) {
+            return;
+        }
+        let reason = &state.watch_failure;
+        let cluster = self.mixer.cluster();
+        if alive {
+            let line = format!("mixmesh: the watch of policy is alive; cluster={cluster}");
+            host.log(LogLevel::Info, &line);
+        } else {
+            let line = format!(
+                "mixmesh: the watch of policy is dead, so every namespace is checked and kept answers \
+                 count for a short time; cluster={cluster} reason={reason:?}"
+            );
+            host.log(LogLevel::Warn, &line);
+        }
+    }
+}
+
+/// Whether the stream of a watch that ends still has to be ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Reset,
+    AlreadyOver,
+}
+
+impl State {
+    fn remove(&mut self, config: ConfigId) -> Option<Rc<dyn ControlHost>> {
+        let at = self.members.iter().position(|member| member.config.id() == config)?;
+        Some(self.members.remove(at).host)
+    }
+
+    fn host_of(&self, config: ConfigId) -> Option<Rc<dyn ControlHost>> {
+        let member = self.members.iter().find(|member| member.config.id() == config)?;
+        Some(Rc::clone(&member.host))
+    }
+}

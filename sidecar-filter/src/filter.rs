@@ -1,0 +1,596 @@
+//! One request's way through the filter.
+//!
+//! The logic never acts on the stream itself: each hook returns a [`Flow`] for the border to carry out
+//! as its last step, because a reply or a resumed stream can run other hooks of this filter and end
+//! it. Fail policy, in one place: a request passes unchecked only when the policy is open and the call
+//! failed on its way ([`Filter::fail`]); whatever Mixer itself said is never overruled.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_attributes::Timestamp;
+use smallvec::SmallVec;
+
+use crate::attributes::{CheckOutcome, Original, Refused, RequestBag, ServedBag};
+use crate::cache::{LookUp, Stored, Validity};
+use crate::check::{Answer, AnswerHeaders, Denial, MAX_ANSWER_BYTES, Question, Verdict};
+use crate::config::{FailPolicy, Scope, ScopeRef, Switch};
+use crate::generations::{Generation, NamespaceId, Standing};
+use crate::grpc::{CallFailure, UnaryReply, status};
+use crate::host::{CallId, Moment, RawHeader, StreamHost, WakeEvent};
+use crate::stats::Counter;
+use crate::waiting::{CallKey, Serial, Turn};
+use crate::worker::{Site, WorkerState};
+
+/// How often a request waits for calls of others before it makes its own.
+const MAX_WAITS: u8 = 2;
+
+/// What a call is given whose request has used up its time waiting for others.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// Details of a request that was refused because Mixer gave no verdict; the cause follows.
+const NO_VERDICT: &str = "mixmesh_no_verdict";
+
+/// Details of a request that was refused because it could not be reported.
+const NO_REPORT: &str = "mixmesh_report_queue_full";
+
+/// What the border does with the stream when a hook has returned.
+#[derive(Debug)]
+pub enum Flow {
+    /// The request goes on to the next filter.
+    Continue,
+    /// Nothing yet: another hook will decide.
+    Wait,
+    /// The client gets this, and the request goes no further.
+    Reply(Rc<Denial>),
+}
+
+/// The filter of one request.
+pub struct Filter {
+    site: Rc<Site>,
+    serial: Serial,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    begun: Option<Begun>,
+    phase: Phase,
+    check: CheckOutcome,
+}
+
+/// What is noted when the request comes in.
+struct Begun {
+    at: Moment,
+    wall: Timestamp,
+    /// The route's scope; a listener's is the configuration's own.
+    route: Option<Arc<Scope>>,
+    /// Path, then authority, as they came in: the router may rewrite both before the report.
+    line: SmallVec<[u8; 128]>,
+    path_len: usize,
+}
+
+#[derive(Default)]
+enum Phase {
+    /// No call is under way, or none any more.
+    #[default]
+    Settled,
+    Waiting {
+        key: CallKey,
+        waits: u8,
+    },
+    Calling(Box<Call>),
+}
+
+struct Call {
+    id: CallId,
+    reply: UnaryReply,
+    headers: AnswerHeaders,
+    /// What others may wait for this call by.
+    leads: Option<CallKey>,
+    deduplication_id: String,
+    /// The first answer, when it was of an older generation and this is the second call.
+    older: Option<Answer>,
+}
+
+impl Filter {
+    /// The filter of a new request.
+    pub fn new(site: &Rc<Site>) -> Self {
+        Self { serial: site.worker.serial(), site: Rc::clone(site), state: RefCell::default() }
+    }
+
+    /// The request's headers are there.
+    pub fn on_request_headers<H: StreamHost>(&self, host: &mut H) -> Flow {
+        let scope = self.site.config.scope(host.route());
+        self.begin(host, &scope);
+        if scope.report == Switch::On
+            && scope.policies.report == FailPolicy::Closed
+            && self.site.worker.mixer().reports.is_full()
+        {
+            host.count(Counter::ReportRefused, 1);
+            let denial = Denial::unavailable("mixer takes no reports", NO_REPORT);
+            return self.refuse(Rc::new(denial));
+        }
+        if scope.check == Switch::Off {
+            return Flow::Continue;
+        }
+        self.decide(host, &scope, 0)
+    }
+
+    /// A wake-up that another filter of this worker asked for.
+    pub fn on_scheduled<H: StreamHost>(&self, host: &mut H, event: WakeEvent) -> Flow {
+        let phase = std::mem::take(&mut self.state.borrow_mut().phase);
+        let Phase::Waiting { key, waits } = phase else {
+            self.state.borrow_mut().phase = phase;
+            return Flow::Wait;
+        };
+        let Some(scope) = self.scope() else { return Flow::Wait };
+        match event {
+            WakeEvent::Answered => self.decide(host, &scope, waits),
+            WakeEvent::Lead => self.call(host, &scope, Some(key)),
+        }
+    }
+
+    /// Headers or trailers of the answer to this filter's call.
+    pub fn on_call_headers<'h>(&self, call: CallId, headers: impl Iterator<Item = RawHeader<'h>>) {
+        if let Phase::Calling(current) = &mut self.state.borrow_mut().phase
+            && current.id == call
+        {
+            for (name, value) in headers {
+                current.reply.header(name, value);
+                current.headers.header(name, value);
+            }
+        }
+    }
+
+    /// Data of the answer.
+    pub fn on_call_data<H: StreamHost>(&self, host: &mut H, call: CallId, data: &[u8]) -> Flow {
+        let fits = match &mut self.state.borrow_mut().phase {
+            Phase::Calling(current) if current.id == call => current.reply.data(data),
+            _ => return Flow::Wait,
+        };
+        if fits {
+            return Flow::Wait;
+        }
+        let Some(current) = self.take_call(call) else { return Flow::Wait };
+        // Taken first: the reset comes back as a hook, and must find nothing under way.
+        host.reset_call(call);
+        let failure = CallFailure {
+            status: status::UNKNOWN,
+            reason: format!("answer is larger than {MAX_ANSWER_BYTES} bytes"),
+            transport: false,
+            unsent: false,
+        };
+        self.settle(host, *current, Err(failure))
+    }
+
+    /// The call has ended by itself.
+    pub fn on_call_complete<H: StreamHost>(&self, host: &mut H, call: CallId) -> Flow {
+        let Some(mut current) = self.take_call(call) else { return Flow::Wait };
+        let outcome = current.reply.finish().and_then(|message| {
+            Answer::decode(message).map_err(|error| CallFailure {
+                status: status::UNKNOWN,
+                reason: format!("answer is no CheckResponse: {error}"),
+                transport: false,
+                unsent: false,
+            })
+        });
+        self.settle(host, *current, outcome)
+    }
+
+    /// The call was cut off.
+    pub fn on_call_reset<H: StreamHost>(&self, host: &mut H, call: CallId) -> Flow {
+        match self.take_call(call) {
+            Some(current) => self.settle(host, *current, Err(UnaryReply::reset())),
+            None => Flow::Wait,
+        }
+    }
+
+    /// The stream has ended, for whatever reason: reports it.
+    pub fn on_stream_complete<H: StreamHost>(&self, host: &H) {
+        if self.leave() {
+            host.count(Counter::CheckAbandoned, 1);
+        }
+        let scope = match self.scope() {
+            Some(scope) => scope,
+            None => self.site.config.scope(host.route()),
+        };
+        if scope.report == Switch::On {
+            self.report(host, &scope);
+        }
+    }
+
+    /// The filter goes away. Harmless when the stream has completed.
+    pub fn on_destroy(&self) {
+        self.leave();
+    }
+
+    fn begin<H: StreamHost>(&self, host: &H, scope: &ScopeRef<'_>) {
+        let since_epoch = host.wall_clock();
+        let mut begun = Begun {
+            at: host.now(),
+            wall: timestamp(since_epoch),
+            route: match scope {
+                ScopeRef::Listener(_) => None,
+                ScopeRef::Route(scope) => Some(Arc::clone(scope)),
+            },
+            line: SmallVec::new(),
+            path_len: 0,
+        };
+        if scope.report == Switch::On {
+            let bag = RequestBag::new(host, &scope.statics, begun.wall);
+            let first = |name| bag.headers().first(name).unwrap_or_default();
+            let path = first(":path");
+            begun.line.extend_from_slice(path);
+            begun.line.extend_from_slice(first(":authority"));
+            begun.path_len = path.len();
+        }
+        self.state.borrow_mut().begun = Some(begun);
+    }
+
+    /// The scope that held when the request came in.
+    fn scope(&self) -> Option<ScopeRef<'_>> {
+        let state = self.state.borrow();
+        let begun = state.begun.as_ref()?;
+        Some(match &begun.route {
+            Some(scope) => ScopeRef::Route(Arc::clone(scope)),
+            None => self.site.config.scope(None),
+        })
+    }
+
+    fn began(&self) -> (Moment, Timestamp) {
+        self.state.borrow().begun.as_ref().map_or_else(Default::default, |b| (b.at, b.wall))
+    }
+
+    fn validity(&self, now: Moment) -> Validity {
+        let settings = self.site.config.settings();
+        Validity {
+            now,
+            dead_since: self.site.worker.mixer().generations.watch().dead_since(now),
+            max_stale: settings.max_stale,
+            serve_stale: settings.serve_stale,
+        }
+    }
+
+    /// Looks for a verdict; without one, waits for another's call or makes its own.
+    fn decide<H: StreamHost>(&self, host: &mut H, scope: &Scope, waits: u8) -> Flow {
+        match self.look(host, scope, waits) {
+            Look::Skip => {
+                host.count(Counter::CheckSkipped, 1);
+                Flow::Continue
+            }
+            Look::Found(verdict) => {
+                host.count(Counter::CheckL1Hits, 1);
+                self.state.borrow_mut().check.cache_hit = Some(true);
+                self.apply(host, verdict)
+            }
+            Look::Wait(key) => {
+                if waits == 0 {
+                    host.count(Counter::CheckWaited, 1);
+                }
+                self.state.borrow_mut().phase = Phase::Waiting { key, waits: waits + 1 };
+                Flow::Wait
+            }
+            Look::Call(leads) => self.call(host, scope, leads),
+        }
+    }
+
+    fn look<H: StreamHost>(&self, host: &H, scope: &Scope, waits: u8) -> Look {
+        let validity = self.validity(host.now());
+        let destination = &scope.destination;
+        let mut worker = self.site.worker.state.borrow_mut();
+        let WorkerState { l1, calls, policies } = &mut *worker;
+        let policies = policies.load();
+        if validity.dead_since.is_none()
+            && let Some(namespace) = destination.only_namespace()
+            && policies.known(namespace).needs_no_check
+        {
+            return Look::Skip;
+        }
+        let bag = RequestBag::new(host, &scope.statics, self.began().1);
+        let fingerprint = match l1.look_up(destination.namespace(), &bag, policies, &validity) {
+            LookUp::Hit(verdict) => return Look::Found(verdict),
+            LookUp::Miss(fingerprint) => fingerprint,
+        };
+        let key = CallKey { destination: destination.id(), fingerprint };
+        if waits >= MAX_WAITS {
+            return Look::Call(None);
+        }
+        match calls.join(key, self.serial, || host.waker()) {
+            Turn::Lead => Look::Call(Some(key)),
+            Turn::Alone => Look::Call(None),
+            Turn::Wait => Look::Wait(key),
+        }
+    }
+
+    /// Asks Mixer for the first time.
+    fn call<H: StreamHost>(&self, host: &mut H, scope: &Scope, leads: Option<CallKey>) -> Flow {
+        host.count(Counter::CheckL1Misses, 1);
+        host.count(Counter::CheckCalls, 1);
+        self.state.borrow_mut().check.cache_hit = Some(false);
+        let call = Call {
+            id: CallId(0),
+            reply: UnaryReply::new(MAX_ANSWER_BYTES),
+            headers: AnswerHeaders::default(),
+            leads,
+            deduplication_id: self.site.worker.mixer().question(),
+            older: None,
+        };
+        self.send(host, scope, call)
+    }
+
+    fn send<H: StreamHost>(&self, host: &mut H, scope: &Scope, mut call: Call) -> Flow {
+        let (began, wall) = self.began();
+        let mixer = self.site.worker.mixer();
+        let known = scope
+            .destination
+            .namespace()
+            .and_then(|id| mixer.generations.snapshot().load().known(id).generation);
+        let question = {
+            let bag = RequestBag::new(host, &scope.statics, wall);
+            Question::new(&bag, bag.headers(), &call.deduplication_id, known)
+        };
+        let timeout = self.site.config.settings().check_timeout;
+        let left = timeout.saturating_sub(host.now().since(began)).max(LEAST_TIMEOUT);
+        match question.send(mixer.cluster(), left, |outbound| host.start_call(outbound)) {
+            Ok(id) => {
+                call.id = id;
+                self.state.borrow_mut().phase = Phase::Calling(Box::new(call));
+                Flow::Wait
+            }
+            Err(failure) => self.settle(
+                host,
+                call,
+                Err(CallFailure {
+                    status: status::UNAVAILABLE,
+                    reason: failure.reason().to_owned(),
+                    transport: true,
+                    unsent: true,
+                }),
+            ),
+        }
+    }
+
+    /// The call is over: stores what may be stored, wakes those who waited, and decides.
+    fn settle<H: StreamHost>(
+        &self,
+        host: &mut H,
+        mut call: Call,
+        outcome: Result<Answer, CallFailure>,
+    ) -> Flow {
+        let Some(scope) = self.scope() else { return Flow::Wait };
+        match outcome {
+            Ok(answer) => {
+                let standing = self.judge(host.now(), &scope, &call.headers);
+                if standing == Judged::Older {
+                    if call.older.is_none() {
+                        host.count(Counter::CheckRecalls, 1);
+                        call.older = Some(answer);
+                        call.reply = UnaryReply::new(MAX_ANSWER_BYTES);
+                        call.headers = AnswerHeaders::default();
+                        return self.send(host, &scope, call);
+                    }
+                    host.count(Counter::StaleAnswers, 1);
+                    self.release(call.leads, false);
+                } else {
+                    let kept = self.store(host, &scope, standing, &answer);
+                    self.release(call.leads, kept);
+                }
+                self.apply(host, answer.verdict)
+            }
+            Err(failure) => {
+                // A failure says nothing about whether answers can be shared.
+                self.release(call.leads, true);
+                match call.older {
+                    Some(older) => {
+                        host.count(Counter::StaleAnswers, 1);
+                        self.apply(host, older.verdict)
+                    }
+                    None => self.fail(host, &scope, &failure),
+                }
+            }
+        }
+    }
+
+    /// Where the answer's policy stands among what is known, and learns from it.
+    fn judge(&self, now: Moment, scope: &Scope, headers: &AnswerHeaders) -> Judged {
+        let mixer = self.site.worker.mixer();
+        let (Some(namespace), Some(generation)) = (&headers.namespace, headers.generation) else {
+            // A Mixer that names no policies is trusted with lifetimes, but not beside one that does.
+            let nameless = mixer.generations.is_empty();
+            return if nameless { Judged::Nameless } else { Judged::Unusable };
+        };
+        match mixer.generations.judge(namespace, generation, now) {
+            Standing::Current(id) => {
+                scope.destination.learn(id);
+                if headers.stale { Judged::Older } else { Judged::Current(id, generation) }
+            }
+            Standing::Older(id) => {
+                scope.destination.learn(id);
+                Judged::Older
+            }
+            Standing::Untracked => Judged::Unusable,
+        }
+    }
+
+    /// Keeps the answer if it may be kept; says whether it was.
+    fn store<H: StreamHost>(
+        &self,
+        host: &H,
+        scope: &Scope,
+        judged: Judged,
+        answer: &Answer,
+    ) -> bool {
+        let policy = match judged {
+            Judged::Current(namespace, generation) => Some((namespace, generation)),
+            Judged::Nameless => None,
+            Judged::Older | Judged::Unusable => {
+                host.count(Counter::CheckUncacheable, 1);
+                return false;
+            }
+        };
+        let bag = RequestBag::new(host, &scope.statics, self.began().1);
+        let mut worker = self.site.worker.state.borrow_mut();
+        let stored = worker.l1.store(answer, policy, &bag, host.now());
+        self.site.worker.publish_sizes(&worker);
+        match stored {
+            Stored::Kept { evicted: 0 } => true,
+            Stored::Kept { evicted } => {
+                host.count(Counter::L1Evictions, evicted as u64);
+                true
+            }
+            Stored::Uncacheable => {
+                host.count(Counter::CheckUncacheable, 1);
+                false
+            }
+        }
+    }
+
+    fn release(&self, leads: Option<CallKey>, shareable: bool) {
+        if let Some(key) = leads {
+            let calls = &mut self.site.worker.state.borrow_mut().calls;
+            calls.note(key, shareable);
+            calls.finish(key, self.serial);
+        }
+    }
+
+    fn apply<H: StreamHost>(&self, host: &H, verdict: Verdict) -> Flow {
+        match verdict {
+            Verdict::Allow => Flow::Continue,
+            Verdict::Deny(denial) => {
+                host.count(Counter::CheckDenied, 1);
+                self.refuse(denial)
+            }
+        }
+    }
+
+    fn refuse(&self, denial: Rc<Denial>) -> Flow {
+        let refused = Refused { code: denial.code, message: Rc::clone(&denial.message) };
+        self.state.borrow_mut().check.refusal = Some(refused);
+        Flow::Reply(denial)
+    }
+
+    /// Mixer gave no verdict: the fail policy decides.
+    fn fail<H: StreamHost>(&self, host: &H, scope: &Scope, failure: &CallFailure) -> Flow {
+        host.count(Counter::CheckFailures, 1);
+        if failure.transport && self.has_stale_allow(host, scope) {
+            host.count(Counter::CheckServedStale, 1);
+            return Flow::Continue;
+        }
+        if failure.transport && scope.policies.check == FailPolicy::Open {
+            host.count(Counter::CheckFailedOpen, 1);
+            return Flow::Continue;
+        }
+        let reason = if failure.transport { "mixer cannot be reached" } else { "mixer failed" };
+        let details = format!("{NO_VERDICT}{{{}:{}}}", failure.status, detail(&failure.reason));
+        self.refuse(Rc::new(Denial::unavailable(reason, &details)))
+    }
+
+    fn has_stale_allow<H: StreamHost>(&self, host: &H, scope: &Scope) -> bool {
+        if self.site.config.settings().serve_stale == Duration::ZERO {
+            return false;
+        }
+        let validity = self.validity(host.now());
+        let bag = RequestBag::new(host, &scope.statics, self.began().1);
+        let mut worker = self.site.worker.state.borrow_mut();
+        let WorkerState { l1, policies, .. } = &mut *worker;
+        l1.look_up_stale(scope.destination.namespace(), &bag, policies.load(), &validity)
+    }
+
+    fn take_call(&self, id: CallId) -> Option<Box<Call>> {
+        let phase = &mut self.state.borrow_mut().phase;
+        match std::mem::take(phase) {
+            Phase::Calling(call) if call.id == id => Some(call),
+            other => {
+                *phase = other;
+                None
+            }
+        }
+    }
+
+    /// Ends this filter's part in calls; true when it was waiting for one.
+    fn leave(&self) -> bool {
+        let phase = std::mem::take(&mut self.state.borrow_mut().phase);
+        let (key, waited) = match phase {
+            Phase::Settled => return false,
+            Phase::Waiting { key, .. } => (Some(key), true),
+            Phase::Calling(call) => (call.leads, false),
+        };
+        if let Some(key) = key {
+            self.site.worker.state.borrow_mut().calls.leave(key, self.serial);
+        }
+        waited
+    }
+
+    fn report<H: StreamHost>(&self, host: &H, scope: &Scope) {
+        let state = self.state.borrow();
+        let wall = timestamp(host.wall_clock());
+        let mut bag = RequestBag::new(
+            host,
+            &scope.statics,
+            state.begun.as_ref().map_or(wall, |begun| begun.wall),
+        );
+        let mut duration = Duration::ZERO;
+        if let Some(begun) = &state.begun {
+            let (path, authority) = begun.line.split_at(begun.path_len);
+            bag = bag.with_original(Original { path, authority });
+            duration = host.now().since(begun.at);
+        }
+        let served = ServedBag::new(host, &bag, &state.check, wall, duration);
+        let full = self.site.config.settings().report_batch_entries;
+        let worker = &self.site.worker;
+        let reports = &worker.mixer().reports;
+        reports.add_pending(1);
+        host.count(Counter::Reports, 1);
+        let pushed = worker.reports.push(&served, full);
+        let mut dropped = u64::from(!pushed.taken);
+        let closed = !pushed.closed.is_empty();
+        for batch in pushed.closed {
+            dropped += reports.queue(batch).err().map_or(0, |batch| batch.requests);
+        }
+        if dropped > 0 {
+            host.count(Counter::ReportsDropped, dropped);
+            reports.settle(dropped);
+        }
+        if closed {
+            worker.mixer().bell.ring();
+        }
+    }
+}
+
+/// What a look at the cache came to.
+enum Look {
+    /// No rule could have an opinion.
+    Skip,
+    Found(Verdict),
+    Wait(CallKey),
+    /// Ask Mixer, and lead those who wait by this key.
+    Call(Option<CallKey>),
+}
+
+/// How an answer's policy stands to what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    Current(NamespaceId, Generation),
+    Older,
+    /// Mixer names no policies.
+    Nameless,
+    Unusable,
+}
+
+fn timestamp(since_epoch: Duration) -> Timestamp {
+    Timestamp {
+        seconds: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
+        // Below a billion, so it fits.
+        nanos: since_epoch.subsec_nanos() as i32,
+    }
+}
+
+/// A reason as response code details bear it: one word of plain characters, cut short.
+fn detail(reason: &str) -> String {
+    const LONGEST: usize = 120;
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-:/".contains(c) { c } else { '_' };
+    reason.chars().take(LONGEST).map(plain).collect()
+}

@@ -1,0 +1,139 @@
+//! The thread that paces the main-thread half.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::config::ConfigId;
+use crate::host::Notify;
+
+/// Gives the main-thread half its time: Envoy lends modules no timers, so a thread of our own asks
+/// for a run each interval, and sooner when something is ready.
+///
+/// It stops, and is waited for, when the ticker is dropped.
+#[derive(Debug, Default)]
+pub struct Ticker {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Asks for a run of the main-thread half, from any thread.
+#[derive(Debug, Clone, Default)]
+pub struct Bell(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    targets: Vec<(ConfigId, Box<dyn Notify>)>,
+    interval: Duration,
+    due: Option<Instant>,
+    stopped: bool,
+}
+
+impl Ticker {
+    /// A ticker that rings through `bell`. Its thread starts with the first target.
+    pub fn new(bell: &Bell) -> Self {
+        Self { shared: Arc::clone(&bell.0), thread: None }
+    }
+
+    /// Adds a configuration to notify; the newest is the one that is notified.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn add(
+        &mut self,
+        config: ConfigId,
+        target: Box<dyn Notify>,
+        interval: Duration,
+    ) -> std::io::Result<()> {
+        {
+            let mut state = self.shared.state();
+            state.targets.push((config, target));
+            state.interval = interval;
+            state.stopped = false;
+        }
+        if self.thread.is_none() {
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new().name("mixmesh-ticker".into());
+            self.thread = Some(thread.spawn(move || shared.run())?);
+        }
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// Lets go of a configuration. Nothing notifies it after this returns.
+    pub fn remove(&mut self, config: ConfigId) {
+        self.shared.state().targets.retain(|(id, _)| *id != config);
+    }
+}
+
+impl Bell {
+    /// Asks for a run now.
+    pub fn ring(&self) {
+        self.ring_within(Duration::ZERO);
+    }
+
+    /// Asks for a run after `delay` at most.
+    pub fn ring_within(&self, delay: Duration) {
+        let due = Instant::now() + delay;
+        let mut state = self.0.state();
+        if state.due.is_none_or(|earlier| due < earlier) {
+            state.due = Some(due);
+            drop(state);
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        {
+            let mut state = self.shared.state();
+            state.stopped = true;
+            state.targets.clear();
+        }
+        self.shared.changed.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // The thread runs no code that could panic in a way worth reporting here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        let mut state = self.state();
+        let mut last = Instant::now();
+        while !state.stopped {
+            let now = Instant::now();
+            let regular = last + state.interval;
+            let due = state.due.map_or(regular, |due| due.min(regular));
+            if now < due {
+                let wait = self.changed.wait_timeout(state, due - now);
+                state = wait.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            last = now;
+            state.due = None;
+            // Under the lock, so that `remove` returns only when no notification is under way.
+            if let Some((_, newest)) = state.targets.last() {
+                newest.notify();
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("targets", &self.targets.len()).finish_non_exhaustive()
+    }
+}
