@@ -77,3 +77,65 @@ fn holds<B: Bag + ?Sized>(
         (Some(key), Condition::Absence) => bag.get_key(name, key) == KeyState::KeyAbsent,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mesh_attributes::AttributeBag;
+
+    use super::*;
+
+    fn references(list: &[(&str, Option<&str>, Condition)]) -> References {
+        let mut references = References::new();
+        for (name, key, condition) in list {
+            references.record(&AttributeName::new(name), *key, *condition);
+        }
+        references
+    }
+
+    #[test]
+    fn a_pattern_or_too_many_probes_make_no_shape() {
+        assert_eq!(Shape::of(&references(&[("a", None, Condition::Regex)])), None);
+        let names: Vec<String> = (0..=MAX_PROBES).map(|i| i.to_string()).collect();
+        let list: Vec<_> = names.iter().map(|n| (n.as_str(), None, Condition::Exact)).collect();
+        assert_eq!(Shape::of(&references(&list)), None);
+        assert!(Shape::of(&references(&list[1..])).is_some());
+    }
+
+    #[test]
+    fn a_shape_leaves_conditions_out() {
+        let present = Shape::of(&references(&[("a", Some("k"), Condition::Exact)]));
+        let absent = Shape::of(&references(&[("a", Some("k"), Condition::Absence)]));
+        assert!(present.is_some());
+        assert_eq!(present, absent);
+    }
+
+    #[test]
+    fn an_answer_to_another_bag_does_not_agree() {
+        let bag = AttributeBag::new().with("path", "/").with("headers", [("a", "")]);
+        for (name, key, condition, agrees) in [
+            ("path", None, Condition::Exact, true),
+            ("path", None, Condition::Absence, false),
+            ("size", None, Condition::Exact, false),
+            ("size", None, Condition::Absence, true),
+            ("headers", Some("a"), Condition::Exact, true),
+            ("headers", Some("a"), Condition::Absence, false),
+            ("headers", Some("b"), Condition::Exact, false),
+            ("headers", Some("b"), Condition::Absence, true),
+            // An absent map is not a map without the key, nor is a text.
+            ("claims", Some("a"), Condition::Absence, false),
+            ("path", Some("a"), Condition::Absence, false),
+        ] {
+            let references = references(&[(name, key, condition)]);
+            let shape = Shape::of(&references).expect("no pattern is in it");
+            assert_eq!(shape.agrees(&references, &bag), agrees, "{name} {key:?} {condition:?}");
+        }
+    }
+
+    #[test]
+    fn references_of_another_shape_do_not_agree() {
+        let bag = AttributeBag::new().with("path", "/");
+        let shape = Shape::of(&references(&[("path", None, Condition::Exact)]));
+        let other = references(&[("size", None, Condition::Absence)]);
+        assert!(!shape.expect("no pattern is in it").agrees(&other, &bag));
+    }
+}

@@ -147,3 +147,121 @@ impl ShapeTable {
         Learned::Replaced { id, gone }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mesh_attributes::{AttributeName, Condition, References};
+
+    use super::*;
+
+    fn shape(name: &str) -> Shape {
+        let mut references = References::new();
+        references.record(&AttributeName::new(name), None, Condition::Exact);
+        Shape::of(&references).unwrap()
+    }
+
+    fn full() -> ShapeTable {
+        let mut table = ShapeTable::new();
+        for i in 0..MAX_SHAPES {
+            assert!(matches!(table.learn(shape(&i.to_string()), 0), Learned::Added(_)));
+        }
+        table
+    }
+
+    fn use_times(table: &ShapeTable, name: &str, times: usize) -> ShapeId {
+        let id = table.find(&shape(name)).unwrap();
+        (0..times).for_each(|_| table.touch(id));
+        id
+    }
+
+    #[test]
+    fn a_known_shape_keeps_its_id() {
+        let mut table = ShapeTable::new();
+        let id = table.learn(shape("a"), 0).id().unwrap();
+        assert_eq!(table.learn(shape("a"), 0), Learned::Known(id));
+        assert_eq!(table.find(&shape("a")), Some(id));
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn ids_are_unique_across_tables() {
+        let (mut one, mut other) = (ShapeTable::new(), ShapeTable::new());
+        assert_ne!(one.learn(shape("a"), 0).id(), other.learn(shape("a"), 0).id());
+    }
+
+    #[test]
+    fn the_most_used_come_first() {
+        let mut table = full();
+        let often = use_times(&table, "20", 5);
+        let sometimes = use_times(&table, "30", 2);
+        table.learn(shape("0"), 0);
+        let order: Vec<_> = table.iter().map(|(id, _)| id).collect();
+        assert_eq!(order[..2], [often, sometimes]);
+    }
+
+    #[test]
+    fn the_least_used_gives_way_at_most_once_a_second() {
+        let mut table = full();
+        for i in 0..MAX_SHAPES {
+            use_times(&table, &i.to_string(), if i == 7 { 1 } else { 10 });
+        }
+        let least = table.find(&shape("7")).unwrap();
+        let Learned::Replaced { id, gone } = table.learn(shape("new"), 5000) else {
+            panic!("a shape gives way");
+        };
+        assert_eq!(gone, least);
+        assert_eq!(table.find(&shape("7")), None);
+        assert_eq!(table.find(&shape("new")), Some(id));
+        assert_eq!(table.len(), MAX_SHAPES);
+        assert_eq!(table.learn(shape("newer"), 5999), Learned::Refused);
+        assert_eq!(table.learn(shape("new"), 5999), Learned::Known(id));
+        assert!(matches!(
+            table.learn(shape("newer"), 6000),
+            Learned::Replaced { gone, .. } if gone == id
+        ));
+    }
+
+    #[test]
+    fn a_shape_that_left_comes_back_under_another_id() {
+        let mut table = full();
+        let old = table.find(&shape("0"));
+        for i in 1..MAX_SHAPES {
+            use_times(&table, &i.to_string(), 9);
+        }
+        table.learn(shape("new"), 1000);
+        use_times(&table, "new", 9);
+        let back = table.learn(shape("0"), 2000).id();
+        assert!(back.is_some());
+        assert_ne!(back, old);
+    }
+
+    #[test]
+    fn use_is_forgotten_by_half_when_a_shape_gives_way() {
+        let mut table = full();
+        let stale = use_times(&table, "0", 8);
+        let mut gone_at = None;
+        for second in 1..10 {
+            for i in 1..MAX_SHAPES {
+                if table.find(&shape(&i.to_string())).is_some() {
+                    use_times(&table, &i.to_string(), 4);
+                }
+            }
+            let learned = table.learn(shape(&format!("new{second}")), second * 1000);
+            use_times(&table, &format!("new{second}"), 4);
+            if matches!(learned, Learned::Replaced { gone, .. } if gone == stale) {
+                gone_at = Some(second);
+                break;
+            }
+        }
+        assert!(gone_at.is_some());
+    }
+
+    #[test]
+    fn clones_share_the_counts() {
+        let mut table = full();
+        let copy = table.clone();
+        let id = use_times(&copy, "20", 3);
+        table.learn(shape("0"), 0);
+        assert_eq!(table.iter().next().map(|(first, _)| first), Some(id));
+    }
+}
