@@ -27,7 +27,7 @@ pub use envoy::{Envoy, WORKERS, validate_envoy};
 pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
 pub use greeter::Greeter;
 pub use layout::{ENVOY_VERSION, Layout};
-pub use mesh::{EnvoyAddresses, Mesh, MeshOptions, RunningTestMesh, TestMesh, write_at_once};
+pub use mesh::{EnvoyAddresses, Mesh, MeshOptions, TestMesh, write_at_once};
 pub use mixer::{Mixer, MixerOptions};
 pub use part::{MISSING_PARTS, Part};
 pub use ports::{free_address, require_free};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
 use crate::http::{Answer, Connection};
 use crate::{
@@ -103,14 +103,18 @@ impl MeshOptions {
             greeters.push(Greeter::start(&self.layout, "v2", &self.folder)?);
         }
         let mixer = Mixer::start(&self.layout, self.mixer.clone())?;
-        let envoy = Envoy::start(&self.layout, self.envoy_options(&greeters)?, &self.folder)?;
-        Ok(Mesh {
+        let envoy_options = self.envoy_options(&greeters)?;
+        let mut mesh = Mesh {
+            layout: self.layout.clone(),
             folder: self.folder.clone(),
             fail_policy: self.fail_policy,
-            envoy: Some(envoy),
+            envoy_options,
+            envoy: None,
             mixer,
             greeters,
-        })
+        };
+        mesh.restart_envoy()?;
+        Ok(mesh)
     }
 
     fn envoy_options(&self, greeters: &[Greeter]) -> Result<EnvoyOptions> {
@@ -142,7 +146,9 @@ impl MeshOptions {
 #[derive(Debug)]
 pub struct Mesh {
     folder: PathBuf,
+    layout: Layout,
     fail_policy: FailPolicy,
+    envoy_options: EnvoyOptions,
     envoy: Option<Envoy>,
     mixer: Mixer,
     greeters: Vec<Greeter>,
@@ -155,6 +161,18 @@ impl Mesh {
     /// When it was stopped.
     pub fn envoy(&self) -> Result<&Envoy> {
         self.envoy.as_ref().context("the sidecar was stopped")
+    }
+
+    /// Starts the sidecar again, stopping it first if it runs, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it ends or does not become ready.
+    pub fn restart_envoy(&mut self) -> Result<()> {
+        if let Some(envoy) = self.envoy.take() {
+            envoy.terminate(GRACE)?;
+        }
+        self.envoy = Some(Envoy::start(&self.layout, self.envoy_options.clone(), &self.folder)?);
+        Ok(())
     }
 
     /// Its Mixer.
@@ -235,7 +253,7 @@ impl Mesh {
         fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))
     }
 
-    /// Stops the sidecar, so that its last reports are sent, then Mixer, then the service.
+    /// Stops the sidecar, then Mixer, then the service.
     ///
     /// # Errors
     /// When one of them cannot be waited for.
@@ -243,28 +261,31 @@ impl Mesh {
         if let Some(envoy) = self.envoy.take() {
             envoy.terminate(GRACE)?;
         }
-        self.mixer.terminate(GRACE)
+        self.mixer.terminate(GRACE).map(drop)
     }
 }
 
-/// A mesh for one test, in a temporary folder that is kept when the test fails.
+/// A mesh for one test. Its files are kept until the same test runs again.
 #[derive(Debug)]
 pub struct TestMesh {
-    folder: TempDir,
     options: MeshOptions,
 }
 
 impl TestMesh {
-    /// A mesh with the attributes of the demo and no rules.
+    /// A mesh with the attributes of the demo and no rules, named for the running test.
     ///
     /// # Errors
     /// When the file system refuses or there are no free ports.
     pub fn new() -> Result<Self> {
         let layout = Layout::of_checkout();
-        let folder = TempDir::with_prefix("mixmesh-")?;
-        fs::create_dir(folder.path().join("config"))?;
-        let options = MeshOptions::new(&layout, folder.path())?;
-        Self { folder, options }.with_demo_file("attributes.yaml")
+        let thread = thread::current();
+        let name = thread.name().unwrap_or("unnamed").replace("::", "-");
+        let folder = layout.cargo_target().join("tests").join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
+        }
+        fs::create_dir_all(folder.join("config"))?;
+        Self { options: MeshOptions::new(&layout, &folder)? }.with_demo_file("attributes.yaml")
     }
 
     /// Adds a file of the demo's configuration.
@@ -282,7 +303,7 @@ impl TestMesh {
     /// # Errors
     /// When it cannot be written.
     pub fn with_file(self, file: &str, text: &str) -> Result<Self> {
-        write_at_once(&self.folder.path().join("config").join(file), text.as_bytes())?;
+        write_at_once(&self.options.folder.join("config").join(file), text.as_bytes())?;
         Ok(self)
     }
 
@@ -293,48 +314,30 @@ impl TestMesh {
         self
     }
 
+    /// The folder of its files.
+    pub fn folder(&self) -> &Path {
+        &self.options.folder
+    }
+
+    /// The folder of its configuration.
+    pub fn config(&self) -> PathBuf {
+        self.options.folder.join("config")
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// As [`MeshOptions::start`].
-    pub fn start(self) -> Result<RunningTestMesh> {
-        let mesh = self.options.start();
-        if mesh.is_err() {
-            eprintln!("kept for a look: {}", self.folder.keep().display());
-            return mesh.map(|mesh| RunningTestMesh { mesh, folder: None });
-        }
-        Ok(RunningTestMesh { mesh: mesh?, folder: Some(self.folder) })
+    pub fn start(self) -> Result<Mesh> {
+        self.options.start()
     }
-}
 
-/// A [`Mesh`] that removes its folder, unless the test that owns it panics.
-#[derive(Debug)]
-pub struct RunningTestMesh {
-    mesh: Mesh,
-    folder: Option<TempDir>,
-}
-
-impl std::ops::Deref for RunningTestMesh {
-    type Target = Mesh;
-
-    fn deref(&self) -> &Mesh {
-        &self.mesh
-    }
-}
-
-impl std::ops::DerefMut for RunningTestMesh {
-    fn deref_mut(&mut self) -> &mut Mesh {
-        &mut self.mesh
-    }
-}
-
-impl Drop for RunningTestMesh {
-    fn drop(&mut self) {
-        if thread::panicking()
-            && let Some(folder) = self.folder.take()
-        {
-            eprintln!("kept for a look: {}", folder.keep().display());
-        }
+    /// Starts its Mixer alone.
+    ///
+    /// # Errors
+    /// As [`Mixer::start`].
+    pub fn start_mixer(self) -> Result<Mixer> {
+        Mixer::start(&self.options.layout, self.options.mixer)
     }
 }
 

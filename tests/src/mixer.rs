@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -114,12 +115,12 @@ impl Mixer {
         self.process.take().map_or(Ok(()), |process| process.kill().map(drop))
     }
 
-    /// Asks it to end and waits until it has, `grace` at most.
+    /// Asks it to end, if it runs, and returns how it did; kills it after `grace`.
     ///
     /// # Errors
     /// When it cannot be waited for.
-    pub fn terminate(&mut self, grace: Duration) -> Result<()> {
-        self.process.take().map_or(Ok(()), |process| process.terminate(grace).map(drop))
+    pub fn terminate(&mut self, grace: Duration) -> Result<Option<ExitStatus>> {
+        self.process.take().map(|process| process.terminate(grace)).transpose()
     }
 
     /// Its process id while it runs.

@@ -14,6 +14,9 @@ pub(crate) struct Options {
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Run everything in a few seconds; the times then mean nothing
+    #[arg(long)]
+    smoke: bool,
 }
 
 /// `cargo xtask bench NAME`, in release.
@@ -24,9 +27,12 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, false)?;
     adapters::run(layout)?;
     let mut cargo = build::cargo(layout, "run");
-    cargo.args(["--release", "--quiet", "--package", "benches", "--bin", &options.name, "--"]);
+    cargo.args(["--release", "--quiet", "--package", "benches", "--", &options.name]);
     if let Some(file) = &options.json {
         cargo.arg("--json").arg(std::path::absolute(file)?);
+    }
+    if options.smoke {
+        cargo.arg("--smoke");
     }
     run_shown(&mut cargo)
 }

@@ -1,0 +1,1 @@
+//! Adapters that misbehave: one traps, one never returns.

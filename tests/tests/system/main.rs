@@ -1,0 +1,27 @@
+//! The mesh as users run it: the real Envoy with our filter, a real Mixer with the real adapters.
+//!
+//! Each test starts what it needs on free ports and keeps its files below `tests/NAME` of cargo's target
+//! folder. Counters are read from Envoy's and Mixer's own pages; nothing is taken from what the test
+//! believes.
+
+mod backends;
+mod caches;
+mod checks;
+mod components;
+mod edits;
+mod hostile;
+mod outage;
+mod readings;
+mod reports;
+mod spans;
+mod tools;
+
+/// Ends the test, noted as not run, when a part is missing on this machine.
+macro_rules! require_part {
+    ($part:ident) => {
+        if !testbed::Part::$part.or_note_missing() {
+            return Ok(());
+        }
+    };
+}
+use require_part;
