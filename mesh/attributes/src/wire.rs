@@ -22,7 +22,7 @@ pub use build::{MAX_ATTRIBUTES, MAX_MAP_ENTRIES};
 pub use check::{CheckRequest, MAX_QUOTAS, QuotaRequest};
 pub use encode::{ReportEncoder, encode_check_request};
 pub use error::{DecodeError, ElementError};
-pub use references::{encode_references, resolve_references};
+pub use references::{MAX_REFERENCES, encode_references, resolve_references};
 pub use report::{ReportBags, ReportRequest};
 pub use words::MAX_WORDS;
 

@@ -97,6 +97,12 @@ pub enum DecodeError {
         /// The number on the wire.
         condition: i32,
     },
+    /// An answer depends on more than anyone would cache.
+    #[error("an answer with more than {limit} references is not worth caching")]
+    TooManyReferences {
+        /// How many are accepted.
+        limit: usize,
+    },
 }
 
 /// Why one element of a report was not understood. The others are unharmed.

@@ -4,6 +4,9 @@ use super::words::resolve;
 use super::writer::{put_message, put_sint32, put_uint};
 use crate::{AttributeName, Condition, References};
 
+/// How many references an answer may have. Caches refuse far fewer; this bounds the time to read them.
+pub const MAX_REFERENCES: usize = 1000;
+
 /// Appends to `out` the content of an `istio.mixer.v1.ReferencedAttributes` message for a client that
 /// knows the first `global_word_count` words of the global dictionary.
 ///
@@ -34,7 +37,8 @@ pub fn encode_references(references: &References, global_word_count: u32, out: &
 /// and is passed over.
 ///
 /// # Errors
-/// When a word is unknown or a condition is not defined; the answer may be used but not cached.
+/// When a word is unknown, a condition is not defined or there are more than [`MAX_REFERENCES`]; the
+/// answer may be used but not cached.
 pub fn resolve_references<S: AsRef<str>>(
     words: &[S],
     matches: impl Iterator<Item = (i32, i32, i32)>,
@@ -56,6 +60,9 @@ pub fn resolve_references<S: AsRef<str>>(
             }
         };
         references.record(&name, key, condition);
+        if references.len() > MAX_REFERENCES {
+            return Err(DecodeError::TooManyReferences { limit: MAX_REFERENCES });
+        }
     }
     Ok(references)
 }

@@ -28,7 +28,8 @@ pub(crate) fn name() -> impl Strategy<Value = String> {
 }
 
 pub(crate) fn text() -> impl Strategy<Value = String> {
-    prop_oneof![4 => name(), 1 => ".{0,200}"]
+    // Beyond 127 bytes a length takes two.
+    prop_oneof![16 => name(), 2 => ".{0,8}", 1 => (120..300usize).prop_map(|n| "long".repeat(n / 4))]
 }
 
 pub(crate) fn timestamp() -> impl Strategy<Value = Timestamp> {
@@ -52,7 +53,7 @@ pub(crate) fn value() -> impl Strategy<Value = OwnedValue> {
         timestamp().prop_map(OwnedValue::Timestamp),
         span().prop_map(OwnedValue::Duration),
         proptest::collection::vec(any::<u8>(), 0..20).prop_map(OwnedValue::Bytes),
-        proptest::collection::btree_map(text(), text(), 0..30).prop_map(OwnedValue::StringMap),
+        proptest::collection::btree_map(text(), text(), 0..12).prop_map(OwnedValue::StringMap),
     ]
 }
 

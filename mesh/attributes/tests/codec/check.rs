@@ -188,3 +188,12 @@ fn times_out_of_range_refuse_the_message_and_say_where() {
         DecodeError::TimeRange { offset: 4, what: "duration", seconds: 1, nanos: -1 }
     );
 }
+
+#[test]
+fn a_request_and_its_tracked_bag_may_move_between_threads() {
+    fn assert_send<T: Send>() {}
+    fn assert_sync<T: Sync>() {}
+    assert_send::<CheckRequest<'static>>();
+    assert_sync::<CheckRequest<'static>>();
+    assert_send::<mesh_attributes::Tracked<'static, mesh_attributes::wire::WireBag<'static>>>();
+}

@@ -1,4 +1,4 @@
-use mesh_attributes::wire::{DecodeError, encode_references, resolve_references};
+use mesh_attributes::wire::{DecodeError, MAX_REFERENCES, encode_references, resolve_references};
 use mesh_attributes::{AttributeName, Condition, References};
 use proptest::prelude::*;
 use prost::Message;
@@ -82,4 +82,14 @@ fn unusable_references_are_errors_that_name_the_cause() {
 #[test]
 fn a_match_without_condition_says_nothing() {
     assert!(resolve_references(&["x"], [(-1, 0, 0)].into_iter()).unwrap().is_empty());
+}
+
+#[test]
+fn an_answer_has_a_limited_number_of_references() {
+    let words: Vec<String> = (0..=MAX_REFERENCES).map(|i| i.to_string()).collect();
+    let matches = || (0..words.len() as i32).map(|slot| (!slot, 2, 0));
+    assert!(resolve_references(&words, matches().skip(1)).is_ok());
+    let limit = MAX_REFERENCES;
+    let error = DecodeError::TooManyReferences { limit };
+    assert_eq!(resolve_references(&words, matches()), Err(error));
 }
