@@ -1,0 +1,65 @@
+//! Generated from `wit/`, one module for each world. Not for authors: [`crate::export!`] needs them.
+
+#![allow(
+    missing_docs,
+    unsafe_code,
+    unused_qualifications,
+    clippy::all,
+    reason = "generated code; the WIT files carry the documentation"
+)]
+
+pub mod base {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "base",
+        pub_export_macro: true,
+        export_macro_name: "export_lifecycle",
+        default_bindings_module: "adapter_sdk::bindings::base",
+        generate_unused_types: true,
+        generate_all,
+    });
+}
+
+pub mod checknothing {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "checknothing-template",
+        pub_export_macro: true,
+        export_macro_name: "export_checknothing",
+        default_bindings_module: "adapter_sdk::bindings::checknothing",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod listentry {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "listentry-template",
+        pub_export_macro: true,
+        export_macro_name: "export_listentry",
+        default_bindings_module: "adapter_sdk::bindings::listentry",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod metric {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "metric-template",
+        pub_export_macro: true,
+        export_macro_name: "export_metric",
+        default_bindings_module: "adapter_sdk::bindings::metric",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod logentry {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "logentry-template",
+        pub_export_macro: true,
+        export_macro_name: "export_logentry",
+        default_bindings_module: "adapter_sdk::bindings::logentry",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}

@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::bindings::base::mixmesh::adapter::types;
+
+pub use crate::bindings::base::mixmesh::adapter::types::Fault;
+
+/// A code of google.rpc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i32")]
+pub struct Code(i32);
+
+/// What an adapter decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckResult {
+    /// [`Code::OK`] lets the request pass, every other code denies it.
+    pub code: Code,
+    /// For the client of a denied request.
+    pub message: String,
+    /// How long the answer may be used again for equal requests; zero: not at all.
+    pub valid_duration: Duration,
+    /// How many requests may use the answer.
+    pub valid_use_count: u32,
+}
+
+/// The adapter cannot decide, or not take an element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallError {
+    /// Who has to act.
+    pub fault: Fault,
+    /// Whether the same call may work a little later.
+    pub retry: bool,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Code {
+    /// The request passes.
+    pub const OK: Self = Self(0);
+    /// A value is not what it should be.
+    pub const INVALID_ARGUMENT: Self = Self(3);
+    /// The client may not.
+    pub const PERMISSION_DENIED: Self = Self(7);
+    /// The state of things forbids it.
+    pub const FAILED_PRECONDITION: Self = Self(9);
+
+    /// The highest code that google.rpc knows, UNAUTHENTICATED.
+    const HIGHEST: i32 = 16;
+
+    /// The number on the wire.
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+}
+
+impl TryFrom<i32> for Code {
+    type Error = String;
+
+    fn try_from(number: i32) -> Result<Self, String> {
+        if (0..=Self::HIGHEST).contains(&number) {
+            return Ok(Self(number));
+        }
+        Err(format!("{number} is no code of google.rpc, which go from 0 to {}", Self::HIGHEST))
+    }
+}
+
+impl CallError {
+    /// The value handed in can never be handled.
+    pub fn caller(message: impl Into<String>) -> Self {
+        Self { fault: Fault::Caller, retry: false, message: message.into() }
+    }
+
+    /// The adapter itself has a problem.
+    pub fn adapter(message: impl Into<String>) -> Self {
+        Self { fault: Fault::Adapter, retry: false, message: message.into() }
+    }
+}
+
+impl From<CheckResult> for types::CheckResult {
+    fn from(result: CheckResult) -> Self {
+        Self {
+            code: result.code.number(),
+            message: result.message,
+            valid_duration: i64::try_from(result.valid_duration.as_nanos()).unwrap_or(i64::MAX),
+            valid_use_count: result.valid_use_count,
+        }
+    }
+}
+
+impl From<CallError> for types::CallError {
+    fn from(error: CallError) -> Self {
+        Self { fault: error.fault, retry: error.retry, message: error.message }
+    }
+}

@@ -1,0 +1,124 @@
+//! Between the generated bindings and an adapter. Not for authors: [`crate::export!`] uses it.
+
+use std::cell::RefCell;
+
+use crate::bindings::base::exports::mixmesh::adapter::lifecycle;
+use crate::bindings::base::mixmesh::adapter::types;
+use crate::bindings::checknothing::exports::mixmesh::adapter::checknothing;
+use crate::bindings::listentry::exports::mixmesh::adapter::listentry;
+use crate::{
+    Adapter, CallError, CheckNothing, Instance, InstanceIndex, Instances, ListEntry, Problem,
+    Problems, Value, parameters,
+};
+
+/// Makes a component of an adapter: `adapter_sdk::export!(Denier: checknothing, listentry);`. The type
+/// must implement the traits of the templates named.
+#[macro_export]
+macro_rules! export {
+    ($adapter:ty: $($template:ident),+ $(,)?) => {
+        const _: () = {
+            ::std::thread_local! {
+                static ADAPTER: $crate::export::Slot<$adapter> =
+                    const { ::std::cell::RefCell::new(::std::option::Option::None) };
+            }
+
+            struct Exported;
+
+            impl $crate::export::Exported for Exported {
+                type Adapter = $adapter;
+
+                fn with<R>(f: impl ::std::ops::FnOnce(&$crate::export::Slot<$adapter>) -> R) -> R {
+                    ADAPTER.with(f)
+                }
+            }
+
+            type Guest = $crate::export::Guest<Exported>;
+            $crate::bindings::base::export_lifecycle!(
+                Guest with_types_in $crate::bindings::base
+            );
+            $($crate::export_template!($template);)+
+        };
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_template {
+    (checknothing) => {
+        $crate::bindings::checknothing::export_checknothing!(
+            Guest with_types_in $crate::bindings::checknothing
+        );
+    };
+    (listentry) => {
+        $crate::bindings::listentry::export_listentry!(
+            Guest with_types_in $crate::bindings::listentry
+        );
+    };
+    (metric) => {
+        $crate::bindings::metric::export_metric!(Guest with_types_in $crate::bindings::metric);
+    };
+    (logentry) => {
+        $crate::bindings::logentry::export_logentry!(
+            Guest with_types_in $crate::bindings::logentry
+        );
+    };
+}
+
+/// Where a component keeps its adapter from one call to the next.
+pub type Slot<A> = RefCell<Option<A>>;
+
+/// The adapter of this component.
+pub trait Exported: 'static {
+    /// Its type.
+    type Adapter: Adapter;
+
+    /// Calls `f` with its place.
+    fn with<R>(f: impl FnOnce(&Slot<Self::Adapter>) -> R) -> R;
+}
+
+/// Serves the generated interfaces for an adapter.
+pub struct Guest<E>(std::marker::PhantomData<E>);
+
+impl<E: Exported> lifecycle::Guest for Guest<E> {
+    fn configure(configuration: lifecycle::Configuration) -> Result<(), Vec<lifecycle::Problem>> {
+        #[cfg(target_arch = "wasm32")]
+        std::panic::set_hook(Box::new(|panic| {
+            crate::host::log::log(crate::host::log::Level::Error, &panic.to_string());
+        }));
+        let adapter = configure::<E::Adapter>(configuration)?;
+        E::with(|slot| *slot.borrow_mut() = Some(adapter));
+        Ok(())
+    }
+}
+
+impl<E: Exported<Adapter: CheckNothing>> checknothing::Guest for Guest<E> {
+    fn check(instance: u32) -> Result<types::CheckResult, types::CallError> {
+        let answer = with_adapter::<E, _>(|a| a.check_nothing(InstanceIndex::new(instance)));
+        Ok(answer??.into())
+    }
+}
+
+impl<E: Exported<Adapter: ListEntry>> listentry::Guest for Guest<E> {
+    fn check(instance: u32, value: types::Value) -> Result<types::CheckResult, types::CallError> {
+        let instance = InstanceIndex::new(instance);
+        let answer = with_adapter::<E, _>(|a| a.list_entry(instance, Value::from(&value)));
+        Ok(answer??.into())
+    }
+}
+
+pub(crate) fn configure<A: Adapter>(
+    configuration: lifecycle::Configuration,
+) -> Result<A, Problems> {
+    let parameters = parameters::parse(&configuration.parameters)?;
+    let instances: Result<Instances, String> =
+        configuration.instances.into_iter().map(Instance::try_from).collect();
+    let instances = instances.map_err(|message| Problem::new("", message))?;
+    A::configure(parameters, instances)
+}
+
+fn with_adapter<E: Exported, R>(f: impl FnOnce(&mut E::Adapter) -> R) -> Result<R, CallError> {
+    E::with(|slot| match slot.borrow_mut().as_mut() {
+        Some(adapter) => Ok(f(adapter)),
+        None => Err(CallError::adapter("the adapter was called before it was configured")),
+    })
+}

@@ -1,0 +1,4 @@
+//! The host with real components.
+
+mod checks;
+mod fixture;
