@@ -38,13 +38,15 @@ pub fn encode_check_request(
 pub struct ReportEncoder {
     words: Dictionary,
     elements: Vec<u8>,
+    /// Bytes of `elements` that are whole; what follows is left of a bag that panicked.
+    whole: usize,
     len: usize,
 }
 
 impl ReportEncoder {
     /// A report without elements.
     pub fn new() -> Self {
-        Self { words: Dictionary::new(GlobalWord::COUNT), elements: Vec::new(), len: 0 }
+        Self { words: Dictionary::new(GlobalWord::COUNT), elements: Vec::new(), whole: 0, len: 0 }
     }
 
     /// Adds an element. `false` says that it was not taken: the report would list more words than
@@ -52,15 +54,16 @@ impl ReportEncoder {
     /// refused by an empty report.
     #[must_use = "an element that was not taken is lost"]
     pub fn push(&mut self, bag: &dyn EachAttribute) -> bool {
-        let (words, bytes) = (self.words.len(), self.elements.len());
+        let words = self.words.len();
+        self.elements.truncate(self.whole);
         put_message(&mut self.elements, 1, |out| {
             bag.each(&mut |name, value| put_attribute(&mut self.words, name, value, out));
         });
         if self.words.len() > MAX_WORDS {
             self.words.truncate(words);
-            self.elements.truncate(bytes);
             return false;
         }
+        self.whole = self.elements.len();
         self.len += 1;
         true
     }
@@ -78,7 +81,7 @@ impl ReportEncoder {
     /// How many bytes the report takes, or a few more.
     pub fn encoded_len(&self) -> usize {
         const COUNT_AND_SEMANTICS: usize = 5;
-        self.elements.len() + self.words.encoded_len() + COUNT_AND_SEMANTICS
+        self.whole + self.words.encoded_len() + COUNT_AND_SEMANTICS
     }
 
     /// The report's bytes, `None` when it has no elements. The encoder starts a new report.
@@ -86,14 +89,15 @@ impl ReportEncoder {
         if self.is_empty() {
             return None;
         }
-        let missing = self.encoded_len() - self.elements.len();
+        let missing = self.encoded_len() - self.whole;
         let mut out = std::mem::take(&mut self.elements);
+        out.truncate(self.whole);
         out.reserve_exact(missing);
         self.words.write(2, &mut out);
         put_uint(&mut out, 3, GlobalWord::COUNT as u64);
         put_uint(&mut out, 4, INDEPENDENT.into());
         self.words.truncate(0);
-        self.len = 0;
+        (self.whole, self.len) = (0, 0);
         Some(out)
     }
 }

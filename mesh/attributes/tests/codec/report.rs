@@ -1,5 +1,5 @@
-use mesh_attributes::AttributeBag;
 use mesh_attributes::wire::{DecodeError, ReportEncoder, ReportRequest};
+use mesh_attributes::{AttributeBag, AttributeName, EachAttribute, Value};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -170,4 +170,25 @@ fn an_empty_report_is_none_and_an_element_may_be_empty() {
     assert_eq!(encoder.finish(), None);
     assert!(encoder.push(&AttributeBag::new()));
     assert_eq!(decoded(&encoder.finish().unwrap()), [Some(AttributeBag::new())]);
+}
+
+#[test]
+fn a_bag_that_panics_leaves_the_report_whole() {
+    struct Panics;
+    impl EachAttribute for Panics {
+        fn each(&self, f: &mut dyn FnMut(&AttributeName, Value<'_>)) {
+            f(&AttributeName::new("x"), Value::String("half"));
+            panic!("a bag's own mistake");
+        }
+    }
+    let bag = AttributeBag::new().with("x", "whole");
+    let mut encoder = ReportEncoder::new();
+    assert!(encoder.push(&bag));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| encoder.push(&Panics)));
+    assert!(caught.is_err());
+    assert_eq!(encoder.len(), 1);
+    assert!(encoder.push(&bag));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| encoder.push(&Panics)));
+    assert!(caught.is_err());
+    assert_eq!(decoded(&encoder.finish().unwrap()), [Some(bag.clone()), Some(bag)]);
 }
