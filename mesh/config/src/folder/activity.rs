@@ -29,6 +29,8 @@ pub(super) enum Activity {
     Unknown,
     /// It was written to and not closed yet.
     BeingWritten,
+    /// It was written to, or given another time, after its writer closed it: both are told alike.
+    WrittenOrTouched,
     /// Its writer closed it, or it was moved here as a whole.
     AtRest,
 }
@@ -39,8 +41,8 @@ pub(super) struct ActivityLog {
     inotify: Option<OwnedFd>,
     folders: BTreeMap<PathBuf, WatchedFolder>,
     files: HashMap<FileKey, Activity>,
-    /// The file that was moved away by the last event, if it was being written.
-    moved: Option<u32>,
+    /// The move that the last event began, with what was noted of the file that moves.
+    moved: Option<(u32, Activity)>,
     stop: Arc<OwnedFd>,
 }
 
@@ -153,12 +155,12 @@ impl ActivityLog {
         key.and_then(|key| self.files.get(&key).copied()).unwrap_or(Activity::Unknown)
     }
 
-    /// What was noted of `file`; that it is at rest is thereby forgotten.
-    pub(super) fn take(&mut self, file: &Path) -> Activity {
-        let Some(key) = self.key(file) else { return Activity::Unknown };
-        match self.files.get(&key).copied() {
-            Some(Activity::AtRest) => self.files.remove(&key).unwrap_or(Activity::AtRest),
-            other => other.unwrap_or(Activity::Unknown),
+    /// Forgets that `file` came to rest: it has been read.
+    pub(super) fn forget_rest(&mut self, file: &Path) {
+        if let Some(key) = self.key(file)
+            && self.files.get(&key) != Some(&Activity::BeingWritten)
+        {
+            self.files.remove(&key);
         }
     }
 
@@ -218,16 +220,18 @@ impl ActivityLog {
         let key = (watch, name.to_owned());
         let moved = self.moved.take();
         if events.contains(ReadFlags::MODIFY) {
-            self.set(key, Activity::BeingWritten);
+            let closed =
+                matches!(self.files.get(&key), Some(Activity::AtRest | Activity::WrittenOrTouched));
+            let written = if closed { Activity::WrittenOrTouched } else { Activity::BeingWritten };
+            self.set(key, written);
         } else if events.contains(ReadFlags::CLOSE_WRITE) {
             self.set(key, Activity::AtRest);
         } else if events.contains(ReadFlags::MOVED_FROM) {
-            let activity = self.files.remove(&key);
-            self.moved = (activity == Some(Activity::BeingWritten)).then_some(cookie);
+            self.moved = self.files.remove(&key).map(|activity| (cookie, activity));
         } else if events.contains(ReadFlags::MOVED_TO) {
             // A writer keeps writing under the new name.
-            let written = moved == Some(cookie);
-            self.set(key, if written { Activity::BeingWritten } else { Activity::AtRest });
+            let same = moved.filter(|(begun, _)| *begun == cookie);
+            self.set(key, same.map_or(Activity::AtRest, |(_, activity)| activity));
         } else if events.contains(ReadFlags::DELETE) {
             self.files.remove(&key);
         }

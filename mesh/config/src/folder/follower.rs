@@ -169,8 +169,8 @@ impl Follower {
                 problems.push(problem(name, message));
             } else if let Some(since) = file.unread_since {
                 if now >= since + UNREAD_LIMIT {
-                    let message = "is being written, or open for writing, for seconds; \
-                                   what was read before stays in force until it is closed";
+                    let message = "has been open for writing, or changing, for seconds; what was \
+                                   read before stays in force until it is closed and at rest";
                     problems.push(problem(name, message.to_owned()));
                 } else {
                     step.next = step.next.min(since + UNREAD_LIMIT);

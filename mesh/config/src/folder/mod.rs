@@ -6,8 +6,8 @@
 //!
 //! - The system's own record. inotify tells of each write and of the close by the last writer. A file
 //!   that was written and not yet closed is not read, however long that takes; after two seconds it is
-//!   listed as a problem. (A change of length that nobody closes, `truncate` by path, leaves a file in
-//!   that state too; touching the file ends it.) When the close was seen, 30 ms without a further
+//!   listed as a problem. (A file cut short by its path, without being opened, looks like that too;
+//!   touching it ends that.) When the close was seen, 30 ms without a further
 //!   change are enough.
 //! - Time alone, 500 ms, for changes that inotify did not tell of: on a network file system, behind a
 //!   symbolic link that was swapped, before the folder was watched, or after its queue overflowed.
@@ -27,6 +27,9 @@ mod listing;
 mod source;
 mod text;
 mod tracked;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use listing::list;
 pub(crate) use text::read_text;

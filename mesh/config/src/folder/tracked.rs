@@ -52,9 +52,7 @@ impl TrackedFile {
         settled: bool,
     ) -> Look {
         self.gone_since = None;
-        let activity = log.of(&listed.path);
-        let is_known = self.known == Some(listed.stamp) && self.refused.is_none();
-        if is_known && activity != Activity::BeingWritten {
+        if self.known == Some(listed.stamp) && self.refused.is_none() {
             self.settle(listed);
             return Look::Same;
         }
@@ -64,16 +62,16 @@ impl TrackedFile {
         };
         self.changed = Some((listed.stamp, since));
         self.unread_since.get_or_insert(now);
-        let needed = match activity {
-            Activity::BeingWritten => return Look::Later(None),
-            Activity::AtRest => SETTLE,
-            Activity::Unknown => LONG_SETTLE,
-        };
         let rested = if settled { LONG_SETTLE } else { now.saturating_duration_since(since) };
-        if rested < needed {
-            return Look::Later(Some(since + needed));
+        match rest_needed(log.of(&listed.path), &listed.stamp) {
+            None if rested >= LONG_SETTLE && self.says_the_same(listed) => {
+                self.settle(listed);
+                Look::Same
+            }
+            None => Look::Later(None),
+            Some(needed) if rested < needed => Look::Later(Some(since + needed)),
+            Some(_) => self.read(listed, log, rested, since),
         }
-        self.read(listed, log, rested, since)
     }
 
     /// The modification time of what was read last, in nanoseconds since 1970.
@@ -99,10 +97,10 @@ impl TrackedFile {
         let file = open(path);
         // All that happened before the file was opened is known then.
         log.catch_up();
-        match log.take(path) {
-            Activity::BeingWritten => return Look::Later(None),
-            Activity::Unknown if !long_rest => return Look::Later(Some(since + LONG_SETTLE)),
-            Activity::AtRest | Activity::Unknown => {}
+        match rest_needed(log.of(path), &listed.stamp) {
+            None => return Look::Later(None),
+            Some(needed) if rested < needed => return Look::Later(Some(since + needed)),
+            Some(_) => {}
         }
         let read = match file {
             // Gone since the folder was listed.
@@ -120,6 +118,7 @@ impl TrackedFile {
             }
             Ok((text, _)) => text,
             Err(message) => {
+                log.forget_rest(path);
                 self.settle(listed);
                 self.refused = Some(message);
                 return Look::Refused;
@@ -128,6 +127,7 @@ impl TrackedFile {
         if self.is_cut(&text) && !long_rest {
             return Look::Later(Some(since + LONG_SETTLE));
         }
+        log.forget_rest(path);
         self.settle(listed);
         self.refused = None;
         if self.text.as_ref() == Some(&text) {
@@ -135,6 +135,14 @@ impl TrackedFile {
         }
         self.text = Some(text);
         Look::Read
+    }
+
+    /// Whether the file, perhaps still open for writing, has the text that was read last. A change of
+    /// its time alone may look like a write that is not closed.
+    fn says_the_same(&self, listed: &ListedFile) -> bool {
+        let Some(text) = &self.text else { return false };
+        listed.stamp.size == text.len() as u64
+            && open(&listed.path).is_ok_and(|file| text_of(&file).as_ref() == Ok(text))
     }
 
     fn settle(&mut self, listed: &ListedFile) {
@@ -146,5 +154,16 @@ impl TrackedFile {
     /// Whether `text` is just the beginning of what the file said before.
     fn is_cut(&self, text: &str) -> bool {
         self.text.as_ref().is_some_and(|old| old.len() > text.len() && old.starts_with(text))
+    }
+}
+
+/// How long a file must be at rest to be read, or that only the close by its writer helps.
+fn rest_needed(activity: Activity, stamp: &Stamp) -> Option<Duration> {
+    match activity {
+        Activity::BeingWritten => None,
+        // A write leaves both times the same.
+        Activity::WrittenOrTouched if stamp.modified == stamp.changed => None,
+        Activity::WrittenOrTouched | Activity::Unknown => Some(LONG_SETTLE),
+        Activity::AtRest => Some(SETTLE),
     }
 }

@@ -105,12 +105,13 @@ impl Reader {
         };
         let mut spec = None;
         if let Identity::Known { key, .. } = &identity {
-            // After a syntax error what is missing is not the user's mistake.
-            let mut unheard = Report::default();
-            let report = if document.whole { &mut report } else { &mut unheard };
-            spec = spec::read(key.kind, &mut fields, line, report);
+            spec = spec::read(key.kind, &mut fields, line, &mut report);
             fields.skip("status");
-            fields.finish(report);
+            fields.finish(&mut report);
+        }
+        if !document.whole {
+            // What is missing after a syntax error is no mistake of its own.
+            report = Report::default();
         }
         let own_document = document.root.as_ref().is_some_and(|own| std::ptr::eq(own, root));
         if own_document {

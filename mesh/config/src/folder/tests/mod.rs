@@ -1,0 +1,4 @@
+mod changes;
+mod fixture;
+mod hostile;
+mod storm;
