@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Mixer: decides on requests (Check) and takes their telemetry (Report), for all sidecars of a mesh.
+//!
+//! For the binary `mixer`, and for tools and benches that run its parts: [`PolicyBuilder`] compiles a
+//! configuration, [`Mixer`] answers by it. It is no proxy and no metrics store.
+
+mod admin;
+mod answer;
+mod batches;
+mod check;
+mod check_cache;
+mod grpc;
+mod handlers;
+mod instance;
+mod metrics;
+mod options;
+mod policy;
+mod report;
+mod serve;
+mod service;
+mod spans;
+mod validate;
+
+pub use answer::{UseCount, Verdict};
+pub use check::{CacheLevel, Caller, CheckAnswer};
+pub use check_cache::DEFAULT_CACHE_BYTES;
+pub use metrics::Metrics;
+pub use options::{DEFAULT_ROOT_NAMESPACE, Options};
+pub use policy::{
+    Announcement, Generation, NamespaceState, ParseGenerationError, Policy, PolicyBuilder,
+};
+pub use serve::serve;
+pub use service::Mixer;
+pub use validate::validate;

@@ -1,0 +1,212 @@
+//! Handlers at work: an adapter with its configuration, and the queue of its reports.
+
+use std::sync::Arc;
+
+use adapter_host::{
+    AdapterValue, CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch,
+    MetricBatch, Template,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::metrics::Metrics;
+
+/// Batches that wait for a handler. At 100 requests a batch this is some ten thousand requests; what
+/// comes on top is counted as lost instead of growing without end.
+const MAX_QUEUED_BATCHES: usize = 128;
+
+/// A handler that rules refer to: built, or missing with the reason.
+#[derive(Debug)]
+pub(crate) struct HandlerUnit {
+    /// `name.namespace`, or `name.kind.namespace` of the older kinds: denials begin with it.
+    pub(crate) name: String,
+    /// The adapter's name.
+    pub(crate) adapter: String,
+    /// Equal signatures mean the same adapter with the same configuration.
+    pub(crate) signature: [u8; 32],
+    pub(crate) state: HandlerState,
+}
+
+#[derive(Debug)]
+pub(crate) enum HandlerState {
+    Built { built: BuiltHandler, reports: mpsc::Sender<ReportBatch> },
+    Missing { why: String },
+}
+
+#[derive(Debug)]
+pub(crate) struct BuiltHandler {
+    pub(crate) handler: Arc<Handler>,
+    /// What the adapter takes instances of.
+    pub(crate) templates: Vec<Template>,
+    /// What the handler was configured with.
+    pub(crate) instances: Vec<InstanceDecl>,
+}
+
+/// The instances of one Report request for one handler.
+#[derive(Debug)]
+pub(crate) enum ReportBatch {
+    Metrics(MetricBatch),
+    LogEntries(LogBatch),
+}
+
+/// Why a handler gave no answer to a check.
+#[derive(Debug)]
+pub(crate) enum CheckFailure {
+    NotBuilt(String),
+    Call(CallError),
+}
+
+impl HandlerUnit {
+    /// A handler that works. Its reports are worked off by a task in `workers`, which ends, and closes
+    /// the handler, after the last reference to this unit is gone and its queue is empty.
+    pub(crate) fn built(
+        name: String,
+        adapter: String,
+        signature: [u8; 32],
+        built: BuiltHandler,
+        workers: &mut JoinSet<()>,
+        metrics: &Metrics,
+    ) -> Self {
+        let (reports, queue) = mpsc::channel(MAX_QUEUED_BATCHES);
+        workers.spawn(work_off(name.clone(), Arc::clone(&built.handler), queue, metrics.clone()));
+        Self { name, adapter, signature, state: HandlerState::Built { built, reports } }
+    }
+
+    /// A handler that could not be built: its checks fail closed and its reports are counted as lost.
+    pub(crate) fn missing(name: String, adapter: String, signature: [u8; 32], why: String) -> Self {
+        Self { name, adapter, signature, state: HandlerState::Missing { why } }
+    }
+
+    pub(crate) fn is_built(&self) -> bool {
+        matches!(self.state, HandlerState::Built { .. })
+    }
+
+    /// The index by which the handler knows an instance; `None` when it cannot take it. A handler that is
+    /// not built is called by any index: it only says that it is not built.
+    pub(crate) fn index_of(&self, instance: &str) -> Option<InstanceIndex> {
+        match &self.state {
+            HandlerState::Built { built, .. } => {
+                let at = built.instances.iter().position(|decl| decl.name == instance)?;
+                u32::try_from(at).ok().map(InstanceIndex)
+            }
+            HandlerState::Missing { .. } => Some(InstanceIndex(0)),
+        }
+    }
+
+    /// Why the handler cannot take an instance.
+    pub(crate) fn refusal(&self, instance: &InstanceDecl) -> String {
+        let taken = match &self.state {
+            HandlerState::Built { built, .. } => built
+                .templates
+                .iter()
+                .map(|template| template.name())
+                .collect::<Vec<_>>()
+                .join(", "),
+            HandlerState::Missing { .. } => String::new(),
+        };
+        format!(
+            "handler {} (adapter {}) does not take {}, which is of template {}; it takes {taken}",
+            self.name, self.adapter, instance.name, instance.template
+        )
+    }
+
+    pub(crate) async fn check_nothing(
+        &self,
+        instance: InstanceIndex,
+    ) -> Result<CheckResult, CheckFailure> {
+        self.handler()?.check_nothing(instance).await.map_err(CheckFailure::Call)
+    }
+
+    pub(crate) fn list_entry(
+        &self,
+        instance: InstanceIndex,
+        value: AdapterValue<'_>,
+    ) -> impl Future<Output = Result<CheckResult, CheckFailure>> + Send + use<'_> {
+        let call = self.handler().map(|handler| handler.list_entry(instance, value));
+        async move { call?.await.map_err(CheckFailure::Call) }
+    }
+
+    /// Hands `batch` over without waiting.
+    pub(crate) fn enqueue(&self, batch: ReportBatch, metrics: &Metrics) {
+        let (lost, reason) = match &self.state {
+            HandlerState::Missing { .. } => (batch, "not_built"),
+            HandlerState::Built { reports, .. } => match reports.try_send(batch) {
+                Ok(()) => return,
+                Err(mpsc::error::TrySendError::Full(batch)) => (batch, "queue_full"),
+                Err(mpsc::error::TrySendError::Closed(batch)) => (batch, "worker_gone"),
+            },
+        };
+        metrics.report_elements_lost.with_label_values(&[reason]).inc_by(lost.len());
+    }
+
+    fn handler(&self) -> Result<&Arc<Handler>, CheckFailure> {
+        match &self.state {
+            HandlerState::Built { built, .. } => Ok(&built.handler),
+            HandlerState::Missing { why } => Err(CheckFailure::NotBuilt(why.clone())),
+        }
+    }
+}
+
+impl ReportBatch {
+    fn len(&self) -> u64 {
+        let len = match self {
+            Self::Metrics(batch) => batch.len(),
+            Self::LogEntries(batch) => batch.len(),
+        };
+        len as u64
+    }
+}
+
+impl CheckFailure {
+    /// The reason as a metric's label.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::NotBuilt(_) => "not_built",
+            Self::Call(cause) => cause.reason(),
+        }
+    }
+}
+
+impl std::fmt::Display for CheckFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotBuilt(why) => write!(f, "handler is not built: {why}"),
+            Self::Call(cause) => cause.fmt(f),
+        }
+    }
+}
+
+async fn work_off(
+    name: String,
+    handler: Arc<Handler>,
+    mut queue: mpsc::Receiver<ReportBatch>,
+    metrics: Metrics,
+) {
+    while let Some(batch) = queue.recv().await {
+        let outcome = match &batch {
+            ReportBatch::Metrics(batch) => handler.report_metrics(batch).await,
+            ReportBatch::LogEntries(batch) => handler.report_log_entries(batch).await,
+        };
+        match outcome {
+            Ok(failed) => {
+                let Some(first) = failed.first() else { continue };
+                metrics
+                    .report_elements_lost
+                    .with_label_values(&["refused"])
+                    .inc_by(failed.len() as u64);
+                warn!(handler = name, count = failed.len(), first = %first, "an adapter refused instances");
+            }
+            Err(cause) => {
+                metrics
+                    .report_elements_lost
+                    .with_label_values(&[cause.reason()])
+                    .inc_by(batch.len());
+                warn!(handler = name, count = batch.len(), %cause, "a batch of instances is lost");
+            }
+        }
+    }
+    handler.close().await;
+    metrics.handlers_closed.inc();
+    info!(handler = name, "a handler that no rule uses any more is closed");
+}

@@ -1,0 +1,165 @@
+//! The policy in force: one immutable snapshot of the whole configuration, compiled.
+
+mod announcement;
+mod builder;
+mod digest;
+mod generation;
+mod instances;
+mod link;
+pub(crate) mod rule;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mesh_attributes::{AttributeName, Bag, GlobalWord, Value};
+use mesh_config::Problem;
+
+pub use announcement::{Announcement, NamespaceState};
+pub use builder::PolicyBuilder;
+pub use generation::{Generation, ParseGenerationError};
+
+use crate::check::{CacheLevel, CheckAnswer};
+use crate::check_cache::NamespaceShapes;
+use crate::handlers::HandlerUnit;
+use crate::metrics::Metrics;
+use rule::{CheckRule, ReportRule};
+
+/// A configuration, compiled. Never changes; an edit makes another.
+#[derive(Debug)]
+pub struct Policy {
+    revision: u64,
+    namespaces: HashMap<Arc<str>, NamespacePolicy>,
+    /// For namespaces without rules of their own: the root namespace's.
+    default: NamespacePolicy,
+    /// Attributes that are maps: old proxies misread answers that depend on the absence of one.
+    maps: HashSet<AttributeName>,
+    handlers: Vec<Arc<HandlerUnit>>,
+    problems: Vec<Problem>,
+    rules: usize,
+}
+
+/// The policy of one namespace: the root namespace's rules, then its own, each by name.
+#[derive(Debug)]
+pub(crate) struct NamespacePolicy {
+    /// `None` for the default.
+    pub(crate) namespace: Option<Arc<str>>,
+    pub(crate) generation: Generation,
+    pub(crate) check: Vec<Arc<CheckRule>>,
+    pub(crate) report: Vec<Arc<ReportRule>>,
+    pub(crate) shapes: Arc<NamespaceShapes>,
+}
+
+impl Policy {
+    /// The revision of the configuration.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// All mistakes in the configuration.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// What watchers are told.
+    pub fn announcement(&self) -> Announcement {
+        Announcement {
+            default: self.default.state(),
+            namespaces: self
+                .namespaces
+                .iter()
+                .map(|(name, policy)| (name.to_string(), policy.state()))
+                .collect(),
+        }
+    }
+
+    /// The policy that decides on a request.
+    pub(crate) fn for_bag(&self, bag: &impl Bag) -> &NamespacePolicy {
+        self.namespaces.get(namespace_of(bag)).unwrap_or(&self.default)
+    }
+
+    pub(crate) fn is_map(&self, name: &AttributeName) -> bool {
+        self.maps.contains(name)
+    }
+
+    pub(crate) fn handlers(&self) -> &[Arc<HandlerUnit>] {
+        &self.handlers
+    }
+
+    pub(crate) fn export(&self, metrics: &Metrics) {
+        let clamp = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        metrics.config_snapshots.inc();
+        metrics.config_revision.set(self.revision as f64);
+        metrics.config_problems.set(clamp(self.problems.len()));
+        metrics.config_rules.set(clamp(self.rules));
+        metrics.config_handlers.set(clamp(self.handlers.len()));
+    }
+}
+
+impl NamespacePolicy {
+    pub(crate) fn answer(&self, bag: &impl Bag, body: Bytes, cache: CacheLevel) -> CheckAnswer {
+        let namespace = match &self.namespace {
+            Some(namespace) => Arc::clone(namespace),
+            None => namespace_of(bag).into(),
+        };
+        CheckAnswer { body, namespace, generation: self.generation, cache }
+    }
+
+    fn state(&self) -> NamespaceState {
+        NamespaceState { generation: self.generation, has_check: !self.check.is_empty() }
+    }
+}
+
+/// The namespace whose policy holds for a request: the destination's when the reporter is inbound or does
+/// not say, the source's when it is outbound; empty when the attribute is missing or the kind is another.
+pub(crate) fn namespace_of<B: Bag>(bag: &B) -> &str {
+    let text = |index: usize| {
+        let word = GlobalWord::from_index(index)?;
+        match bag.get(&AttributeName::Global(word)) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    };
+    let name = match text(CONTEXT_REPORTER_KIND) {
+        None | Some("inbound") => text(DESTINATION_NAMESPACE),
+        Some("outbound") => text(SOURCE_NAMESPACE),
+        Some(_) => None,
+    };
+    name.unwrap_or_default()
+}
+
+/// Indices in the global dictionary; a test holds them against the names.
+const CONTEXT_REPORTER_KIND: usize = 201;
+const DESTINATION_NAMESPACE: usize = 155;
+const SOURCE_NAMESPACE: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use mesh_attributes::AttributeBag;
+
+    use super::*;
+
+    #[test]
+    fn the_identity_attributes_are_where_the_dictionary_has_them() {
+        for (index, name) in [
+            (CONTEXT_REPORTER_KIND, "context.reporter.kind"),
+            (DESTINATION_NAMESPACE, "destination.namespace"),
+            (SOURCE_NAMESPACE, "source.namespace"),
+        ] {
+            assert_eq!(GlobalWord::find(name).map(GlobalWord::index), Some(index), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_reporter_says_whose_namespace_counts() {
+        let bag =
+            AttributeBag::new().with("destination.namespace", "d").with("source.namespace", "s");
+        assert_eq!(namespace_of(&bag), "d");
+        let kind = |kind: &str| bag.clone().with("context.reporter.kind", kind);
+        assert_eq!(namespace_of(&kind("inbound")), "d");
+        assert_eq!(namespace_of(&kind("outbound")), "s");
+        assert_eq!(namespace_of(&kind("sideways")), "");
+        assert_eq!(namespace_of(&AttributeBag::new()), "");
+        assert_eq!(namespace_of(&bag.with("destination.namespace", 7)), "");
+    }
+}

@@ -1,0 +1,177 @@
+//! Report: from the bytes of a batch to the queues of the handlers.
+
+use std::sync::Arc;
+
+use adapter_host::{AdapterValue, LogBatch, MetricBatch};
+use http::HeaderMap;
+use mesh_attributes::Bag;
+use mesh_attributes::wire::ReportRequest;
+use mixer_expr::Evaluated;
+use opentelemetry::trace::SpanKind;
+use smallvec::SmallVec;
+use tonic::Status;
+use tracing::debug;
+
+use crate::batches::Arrival;
+use crate::handlers::{HandlerUnit, ReportBatch};
+use crate::instance::{FieldError, adapter_value};
+use crate::metrics::Metrics;
+use crate::policy::rule::{Field, ReportCall, ReportInput, ReportRule};
+use crate::service::Mixer;
+
+/// How many bad elements an error names; the count is always whole.
+const MAX_NAMED_ELEMENTS: usize = 10;
+
+impl Mixer {
+    /// Takes a `ReportRequest`: returns when its instances are in the queues of their handlers. Header
+    /// `mixmesh-batch` names it; a batch that was taken before is not taken again.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a message that is no `ReportRequest`, or that has elements that cannot be
+    /// read: those are named, and all others were taken.
+    pub fn report(&self, request: &[u8], headers: &HeaderMap) -> Result<(), Status> {
+        self.metrics.report_requests.inc();
+        let request = ReportRequest::decode(request).map_err(|cause| {
+            self.metrics.malformed_messages.with_label_values(&["report"]).inc();
+            Status::invalid_argument(format!("malformed ReportRequest: {cause}"))
+        })?;
+        let batch = headers.get("mixmesh-batch").and_then(|batch| batch.to_str().ok());
+        if batch.is_some_and(|b| self.batches.arrive(b, &self.metrics) == Arrival::Repeated) {
+            return Ok(());
+        }
+        let parent = mesh_runtime::parent_context(headers);
+        let _span = self.span("report", SpanKind::Server, parent.as_ref());
+        self.metrics.reports_received.inc_by(request.len() as u64);
+        let mut outgoing = Outgoing::default();
+        let policy = self.policy();
+        let mut bad = Vec::new();
+        let mut bags = request.bags();
+        let mut element = 0;
+        while let Some(bag) = bags.next_bag() {
+            match bag {
+                Ok(bag) => {
+                    let rules = &policy.for_bag(bag).report;
+                    self.prepare_reports(element, rules, bag, &mut outgoing);
+                }
+                Err(cause) => bad.push(cause),
+            }
+            element += 1;
+        }
+        outgoing.send(&self.metrics);
+        if bad.is_empty() {
+            return Ok(());
+        }
+        self.metrics.malformed_messages.with_label_values(&["report"]).inc_by(bad.len() as u64);
+        let named: Vec<String> =
+            bad.iter().take(MAX_NAMED_ELEMENTS).map(ToString::to_string).collect();
+        Err(Status::invalid_argument(format!(
+            "{} of {} elements could not be read, the others were taken: {}",
+            bad.len(),
+            request.len(),
+            named.join("; ")
+        )))
+    }
+
+    fn prepare_reports(
+        &self,
+        element: u32,
+        rules: &[Arc<ReportRule>],
+        bag: &impl Bag,
+        outgoing: &mut Outgoing,
+    ) {
+        for rule in rules {
+            if let Some(condition) = &rule.condition {
+                match condition.eval_bool(bag) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(cause) => {
+                        self.metrics.rule_match_errors.inc();
+                        debug!(rule = rule.name, %cause, "a match could not be evaluated");
+                        continue;
+                    }
+                }
+            }
+            for call in &rule.calls {
+                if let Err(cause) = outgoing.add(element, call, bag) {
+                    self.metrics
+                        .report_instance_errors
+                        .with_label_values(&[&call.target.instance])
+                        .inc();
+                    debug!(instance = %call.target.instance, %cause, "an instance could not be made");
+                }
+            }
+        }
+    }
+}
+
+/// The batches of one Report request, one for each handler and template.
+#[derive(Default)]
+struct Outgoing {
+    metrics: SmallVec<[(Arc<HandlerUnit>, MetricBatch); 4]>,
+    log_entries: SmallVec<[(Arc<HandlerUnit>, LogBatch); 4]>,
+}
+
+impl Outgoing {
+    fn add(&mut self, element: u32, call: &ReportCall, bag: &impl Bag) -> Result<(), FieldError> {
+        let target = &call.target;
+        match &*call.input {
+            ReportInput::Metric { value, dimensions } => {
+                let value = value.evaluate(bag)?;
+                let dimensions = evaluate_all(dimensions, bag)?;
+                let values: Values<'_> = dimensions.iter().map(adapter_value).collect();
+                batch_of(&mut self.metrics, &target.handler).push(
+                    element,
+                    target.index,
+                    &values,
+                    adapter_value(&value),
+                );
+            }
+            ReportInput::LogEntry { severity, timestamp, variables } => {
+                let severity = severity.evaluate_text(bag)?;
+                let timestamp = timestamp.evaluate_timestamp(bag)?;
+                let variables = evaluate_all(variables, bag)?;
+                let values: Values<'_> = variables.iter().map(adapter_value).collect();
+                batch_of(&mut self.log_entries, &target.handler).push(
+                    element,
+                    target.index,
+                    &severity,
+                    timestamp,
+                    &values,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn send(self, metrics: &Metrics) {
+        for (handler, batch) in self.metrics {
+            handler.enqueue(ReportBatch::Metrics(batch), metrics);
+        }
+        for (handler, batch) in self.log_entries {
+            handler.enqueue(ReportBatch::LogEntries(batch), metrics);
+        }
+    }
+}
+
+/// Istio's metrics have 19 labels: no allocation for them.
+type Values<'v> = SmallVec<[AdapterValue<'v>; 24]>;
+
+fn evaluate_all<'a>(
+    fields: &'a [Field],
+    bag: &'a impl Bag,
+) -> Result<SmallVec<[Evaluated<'a>; 24]>, FieldError> {
+    fields.iter().map(|field| field.evaluate(bag)).collect()
+}
+
+/// A request goes to a handful of handlers: a list is searched faster than a map.
+fn batch_of<'b, B: Default>(
+    batches: &'b mut SmallVec<[(Arc<HandlerUnit>, B); 4]>,
+    handler: &Arc<HandlerUnit>,
+) -> &'b mut B {
+    let at =
+        batches.iter().position(|(known, _)| Arc::ptr_eq(known, handler)).unwrap_or_else(|| {
+            batches.push((Arc::clone(handler), B::default()));
+            batches.len() - 1
+        });
+    &mut batches[at].1
+}

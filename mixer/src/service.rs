@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use opentelemetry_sdk::trace::SdkTracer;
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::batches::Batches;
+use crate::check_cache::CheckCache;
+use crate::metrics::Metrics;
+use crate::policy::{Announcement, Policy};
+
+/// Mixer without its ports: answers checks and takes reports by the policy in force.
+#[derive(Debug)]
+pub struct Mixer {
+    policy: ArcSwap<Policy>,
+    announcements: watch::Sender<Arc<Announcement>>,
+    pub(crate) cache: CheckCache,
+    pub(crate) batches: Batches,
+    pub(crate) metrics: Metrics,
+    pub(crate) tracer: Option<SdkTracer>,
+}
+
+impl Mixer {
+    /// A Mixer with its first policy. `cache_bytes` bounds the check cache; 0 turns it off.
+    pub fn new(
+        policy: Policy,
+        cache_bytes: u64,
+        metrics: Metrics,
+        tracer: Option<SdkTracer>,
+    ) -> Self {
+        policy.export(&metrics);
+        Self {
+            announcements: watch::Sender::new(Arc::new(policy.announcement())),
+            policy: ArcSwap::from_pointee(policy),
+            cache: CheckCache::new(cache_bytes, metrics.clone()),
+            batches: Batches::default(),
+            metrics,
+            tracer,
+        }
+    }
+
+    /// Puts `policy` in force, then tells the watchers. Requests under way finish by the old one.
+    pub fn install(&self, policy: Policy) {
+        policy.export(&self.metrics);
+        let announcement = policy.announcement();
+        let before = self.announcements.borrow().clone();
+        let changes = announcement.changed_since(&before);
+        self.metrics.config_generation_changes.inc_by(changes);
+        info!(
+            revision = policy.revision(),
+            problems = policy.problems().len(),
+            generation_changes = changes,
+            "a configuration came into force"
+        );
+        self.policy.store(Arc::new(policy));
+        self.announcements.send_replace(Arc::new(announcement));
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Tells of generations as they change; the newest is there at once.
+    pub fn watch(&self) -> watch::Receiver<Arc<Announcement>> {
+        self.announcements.subscribe()
+    }
+
+    /// Mixer's own metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Brings metrics up to date that are read from state.
+    pub fn refresh_metrics(&self) {
+        self.cache.export_size();
+    }
+}
