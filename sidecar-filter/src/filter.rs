@@ -594,3 +594,6 @@ fn detail(reason: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-:/".contains(c) { c } else { '_' };
     reason.chars().take(LONGEST).map(plain).collect()
 }
+
+#[cfg(test)]
+mod tests;

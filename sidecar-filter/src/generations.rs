@@ -405,3 +405,6 @@ impl Page {
             .map(|rival| (rival, now));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -258,3 +258,6 @@ fn percent_decode(value: &[u8]) -> Cow<'_, str> {
     }
     String::from_utf8_lossy(&decoded).into_owned().into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -242,10 +242,10 @@ impl MockStream {
     }
 
     /// Replaces a request header, as a router does.
-    pub fn rewrite(&mut self, name: &str, value: &str) {
+    pub fn rewrite(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let headers = self.headers.entry(HeaderBlock::Request as u8).or_default();
         if let Some(header) = headers.iter_mut().find(|(known, _)| known == name.as_bytes()) {
-            header.1 = value.as_bytes().to_vec();
+            header.1 = value.as_ref().to_vec();
         }
     }
 

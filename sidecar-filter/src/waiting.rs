@@ -144,3 +144,6 @@ impl Calls {
         &mut self.lonely[index]
     }
 }
+
+#[cfg(test)]
+mod tests;

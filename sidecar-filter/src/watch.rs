@@ -128,7 +128,10 @@ fn event(message: GenerationsEvent) -> Result<WatchEvent, WatchError> {
         namespaces: message
             .namespaces
             .into_iter()
-            .map(|mut listed| Ok((std::mem::take(&mut listed.namespace), announced(&listed)?)))
+            .map(|listed| {
+                let announced = announced(&listed)?;
+                Ok((listed.namespace, announced))
+            })
             .collect::<Result<_, WatchError>>()?,
         default: message.default.as_ref().map(announced).transpose()?,
         removed: message.removed,
@@ -145,3 +148,6 @@ fn announced(message: &NamespaceGeneration) -> Result<Announced, WatchError> {
         has_check: message.has_check || !message.quotas.is_empty(),
     })
 }
+
+#[cfg(test)]
+mod tests;

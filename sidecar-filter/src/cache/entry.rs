@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::Validity;
 use crate::check::Verdict;
 use crate::generations::{Digest, NamespaceId, Snapshot};
 use crate::host::Moment;
@@ -24,7 +25,7 @@ pub struct Entry {
 pub enum Usability {
     /// It may.
     Usable,
-    /// It is past its lifetime, but not by more than allows may be served stale while Mixer is away.
+    /// It is past its time, but as an allow it may still serve while Mixer is away.
     Stale,
     /// It may not, and never will.
     Spent,
@@ -33,14 +34,8 @@ pub enum Usability {
 }
 
 impl Entry {
-    /// Judges the entry. `dead_since` says since when the watch is dead, if it is.
-    pub fn usability(
-        &self,
-        policies: &Snapshot,
-        dead_since: Option<Moment>,
-        limits: &super::Validity,
-    ) -> Usability {
-        let now = limits.now;
+    /// Judges the entry by what is known of its policy and by the time.
+    pub fn usability(&self, policies: &Snapshot, limits: &Validity) -> Usability {
         if let Some((namespace, digest)) = self.policy {
             let current = policies.known(namespace).generation;
             if current.is_none_or(|current| current.digest != digest) {
@@ -50,18 +45,30 @@ impl Entry {
         if self.uses == Some(0) {
             return Usability::Spent;
         }
-        if now >= self.expires {
-            let kept = now < self.expires.plus(limits.serve_stale)
-                && matches!(self.verdict, Verdict::Allow);
-            return if kept { Usability::Stale } else { Usability::Spent };
-        }
         // While nobody tells of edits, an answer counts for a short time only: since the watch died,
         // or since the answer came if that was later.
-        match dead_since {
-            Some(died) if now >= self.stored.max(died).plus(limits.max_stale) => {
-                Usability::Suspended
-            }
-            _ => Usability::Usable,
+        let ends = match limits.dead_since {
+            Some(died) => self.expires.min(self.stored.max(died).plus(limits.max_stale)),
+            None => self.expires,
+        };
+        let now = limits.now;
+        if now < ends {
+            Usability::Usable
+        } else if matches!(self.verdict, Verdict::Allow) && now < ends.plus(limits.serve_stale) {
+            Usability::Stale
+        } else if now < self.expires {
+            Usability::Suspended
+        } else {
+            Usability::Spent
+        }
+    }
+
+    /// What the entry costs in bytes besides its key.
+    pub fn cost(&self) -> usize {
+        match &self.verdict {
+            Verdict::Allow => 0,
+            // The message stands in the body again.
+            Verdict::Deny(denial) => denial.message.len() + denial.body.len(),
         }
     }
 }

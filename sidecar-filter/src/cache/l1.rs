@@ -79,17 +79,15 @@ impl L1 {
         policies: &Snapshot,
         validity: &Validity,
     ) -> LookUp {
-        self.find(namespace, bag, |entry| {
-            match entry.usability(policies, validity.dead_since, validity) {
-                Usability::Usable => {
-                    if let Some(uses) = &mut entry.uses {
-                        *uses -= 1;
-                    }
-                    Found::Use
+        self.find(namespace, bag, |entry| match entry.usability(policies, validity) {
+            Usability::Usable => {
+                if let Some(uses) = &mut entry.uses {
+                    *uses -= 1;
                 }
-                Usability::Stale | Usability::Suspended => Found::Pass,
-                Usability::Spent => Found::Drop,
+                Found::Use
             }
+            Usability::Stale | Usability::Suspended => Found::Pass,
+            Usability::Spent => Found::Drop,
         })
     }
 
@@ -102,7 +100,7 @@ impl L1 {
         validity: &Validity,
     ) -> bool {
         let found = self.find(namespace, bag, |entry| {
-            let usability = entry.usability(policies, validity.dead_since, validity);
+            let usability = entry.usability(policies, validity);
             if usability == Usability::Stale { Found::Use } else { Found::Pass }
         });
         matches!(found, LookUp::Hit(Verdict::Allow))
@@ -144,7 +142,8 @@ impl L1 {
             expires: expiry(now, answer.lifetime),
             uses: answer.uses,
         };
-        let evicted = self.entries.insert(hash_key(&self.key), &self.key, entry);
+        let cost = entry.cost();
+        let evicted = self.entries.insert(hash_key(&self.key), &self.key, entry, cost);
         Stored::Kept { evicted }
     }
 

@@ -39,6 +39,7 @@ pub struct Lru<V> {
 struct Slot<V> {
     hash: u64,
     key: Box<[u8]>,
+    cost: usize,
     /// `None` in a slot that is free.
     value: Option<V>,
     /// Towards the oldest; of a free slot, the next free one.
@@ -81,16 +82,12 @@ impl<V> Lru<V> {
         self.release(index)
     }
 
-    /// Puts `value` under `key`, replacing what was there, and returns how many others had to go. A
-    /// key that alone exceeds the bytes allowed is not kept.
-    pub fn insert(&mut self, hash: u64, key: &[u8], value: V) -> usize {
-        let cost = key.len() + ENTRY_OVERHEAD;
+    /// Puts `value`, which keeps `value_cost` bytes elsewhere, under `key`, replacing what was there.
+    /// Returns how many others had to go. What alone exceeds the bytes allowed is not kept.
+    pub fn insert(&mut self, hash: u64, key: &[u8], value: V, value_cost: usize) -> usize {
+        let cost = key.len() + value_cost + ENTRY_OVERHEAD;
+        self.remove(hash, key);
         if cost > self.max_bytes || self.max_entries == 0 {
-            self.remove(hash, key);
-            return 0;
-        }
-        if let Some(present) = self.get(hash, key) {
-            *present = value;
             return 0;
         }
         let mut evicted = 0;
@@ -98,7 +95,7 @@ impl<V> Lru<V> {
             self.evict_oldest();
             evicted += 1;
         }
-        let slot = Slot { hash, key: key.into(), value: Some(value), older: END, newer: END };
+        let slot = Slot { hash, key: key.into(), cost, value: Some(value), older: END, newer: END };
         let index = if self.free == END {
             self.slots.push(slot);
             // The number of slots is bounded by `max_entries`, which fits.
@@ -165,7 +162,7 @@ impl<V> Lru<V> {
     fn release(&mut self, index: u32) -> Option<V> {
         self.unlink(index);
         let slot = &mut self.slots[index as usize];
-        self.bytes -= slot.key.len() + ENTRY_OVERHEAD;
+        self.bytes -= slot.cost;
         slot.key = Box::default();
         slot.older = self.free;
         self.free = index;

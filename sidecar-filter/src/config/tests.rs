@@ -1,1 +1,169 @@
+use std::sync::Arc;
+use std::time::Duration;
 
+use mesh_attributes::{AttributeBag, AttributeName, Value};
+
+use super::*;
+use crate::mixer::Mixer;
+
+fn problems(json: &str) -> Vec<String> {
+    let error = Settings::parse(json.as_bytes()).unwrap_err();
+    error.problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_empty_configuration_means_the_defaults() {
+    for json in ["", "  ", "{}"] {
+        assert_eq!(Settings::parse(json.as_bytes()), Ok(Settings::default()));
+    }
+    let defaults = Settings::default();
+    assert_eq!(defaults.mixer_cluster, "mixer");
+    assert_eq!(defaults.fail_policy.check, FailPolicy::Closed);
+    assert_eq!(defaults.fail_policy.report, FailPolicy::Open);
+}
+
+#[test]
+fn every_field_is_read() {
+    let json = r#"{
+        "mixer_cluster": "policy", "check_timeout": "1.5s",
+        "fail_policy": {"check": "open", "report": "closed"},
+        "attributes": {"destination.service.host": {"t": "STRING", "v": "a.b"}},
+        "direction": "outbound", "l1_entries": 5.0, "l1_bytes": 65536,
+        "max_stale": "250ms", "serve_stale": "1m",
+        "report_batch_entries": 7, "report_batch_time": "2s",
+        "disable_check": true, "disable_report": false
+    }"#;
+    let expected = Settings {
+        mixer_cluster: "policy".to_owned(),
+        check_timeout: Duration::from_millis(1500),
+        fail_policy: FailPolicies { check: FailPolicy::Open, report: FailPolicy::Closed },
+        attributes: AttributeBag::new()
+            .with("destination.service.host", "a.b")
+            .with("context.reporter.kind", "outbound"),
+        l1_entries: 5,
+        l1_bytes: 65536,
+        max_stale: Duration::from_millis(250),
+        serve_stale: Duration::from_secs(60),
+        report_batch_entries: 7,
+        report_batch_time: Duration::from_secs(2),
+        check: Switch::Off,
+        report: Switch::On,
+    };
+    assert_eq!(Settings::parse(json.as_bytes()), Ok(expected));
+}
+
+#[test]
+fn unknown_fields_are_refused_with_the_nearest_name() {
+    assert_eq!(
+        problems(r#"{"mixer_clutser": "x", "fail_policy": {"chekc": "open"}}"#),
+        [
+            "fail_policy.chekc: no such field; did you mean check?",
+            "mixer_clutser: no such field; did you mean mixer_cluster?",
+        ]
+    );
+    let unlike = problems(r#"{"zzz": 1}"#);
+    assert!(unlike[0].starts_with("zzz: no such field; there are mixer_cluster, "), "{unlike:?}");
+}
+
+#[test]
+fn all_mistakes_are_named_at_once_with_field_value_and_remedy() {
+    let json = r#"{"mixer_cluster": "", "check_timeout": "5 minutes", "direction": "up",
+        "l1_entries": 1.5, "fail_policy": 3, "disable_check": "yes",
+        "attributes": {"a": {"t": "STRING", "v": 1}}}"#;
+    let problems = problems(json);
+    for start in [
+        "mixer_cluster: must be a text that is not empty, not \"\"",
+        "check_timeout: must be a time from 1ms to 60s such as \"500ms\" or \"5s\", not \"5 minutes\"",
+        "direction: must be one of inbound, outbound, not \"up\"",
+        "l1_entries: must be a whole number from 1 to 10000000, not 1.5",
+        "fail_policy: must be an object, not 3",
+        "disable_check: must be true or false, not \"yes\"",
+        "attributes: ",
+    ] {
+        assert!(problems.iter().any(|p| p.starts_with(start)), "{start} in {problems:#?}");
+    }
+    assert_eq!(problems.len(), 7);
+}
+
+#[test]
+fn what_is_no_object_is_refused() {
+    assert!(problems("[]")[0].contains("must be an object"));
+    assert!(problems("{")[0].contains("no JSON text"));
+    assert!(Settings::parse(b"\xff").is_err());
+}
+
+#[test]
+fn times_are_read_with_their_unit_and_nothing_else() {
+    for (text, time) in [
+        ("1ms", Some(Duration::from_millis(1))),
+        ("0.5s", Some(Duration::from_millis(500))),
+        ("1m", Some(Duration::from_secs(60))),
+        ("1", None),
+        ("ms", None),
+        ("-1s", None),
+        ("1e3s", None),
+        ("1.2.3s", None),
+        ("1d", None),
+        ("NaNs", None),
+        ("61s", None),
+    ] {
+        let json = format!(r#"{{"check_timeout": "{text}"}}"#);
+        let read = Settings::parse(json.as_bytes()).ok().map(|settings| settings.check_timeout);
+        assert_eq!(read, time, "{text}");
+    }
+}
+
+fn route(json: &str) -> RouteConfig {
+    RouteConfig::parse(json.as_bytes()).unwrap()
+}
+
+fn config(json: &str) -> FilterConfig {
+    let settings = Settings::parse(json.as_bytes()).unwrap();
+    FilterConfig::new(settings, Arc::new(Mixer::new("mixer")))
+}
+
+#[test]
+fn a_route_overrides_what_it_names_and_inherits_the_rest() {
+    let config = config(
+        r#"{"attributes": {"destination.service.host": {"t": "STRING", "v": "listener"},
+                           "source.name": {"t": "STRING", "v": "kept"}}}"#,
+    );
+    let route = route(
+        r#"{"disable_check": true, "fail_policy": {"check": "open"},
+            "attributes": {"destination.service.host": {"t": "STRING", "v": "route"}}}"#,
+    );
+    let text = |scope: &Scope, name: &str| match scope.statics.get(&AttributeName::new(name)) {
+        Some(Value::String(text)) => Some(text.to_owned()),
+        _ => None,
+    };
+    let (plain, routed) = (config.scope(None), config.scope(Some(&route)));
+    assert_eq!((plain.check, routed.check), (Switch::On, Switch::Off));
+    assert_eq!((plain.report, routed.report), (Switch::On, Switch::On));
+    assert_eq!(routed.policies.check, FailPolicy::Open);
+    assert_eq!(routed.policies.report, FailPolicy::Open);
+    assert_eq!(text(&plain, "destination.service.host").as_deref(), Some("listener"));
+    assert_eq!(text(&routed, "destination.service.host").as_deref(), Some("route"));
+    assert_eq!(text(&routed, "source.name").as_deref(), Some("kept"));
+    assert_ne!(plain.destination.id(), routed.destination.id());
+}
+
+#[test]
+fn scopes_with_the_same_attributes_have_one_destination_even_across_configurations() {
+    let settings = Settings::default();
+    let mixer = Arc::new(Mixer::new("mixer"));
+    let old = FilterConfig::new(settings.clone(), Arc::clone(&mixer));
+    let new = FilterConfig::new(settings, mixer);
+    assert_eq!(old.scope(None).destination.id(), new.scope(None).destination.id());
+    let plain_route = route(r#"{"disable_report": true}"#);
+    let routed = new.scope(Some(&plain_route));
+    assert_eq!(routed.destination.id(), new.scope(None).destination.id());
+}
+
+#[test]
+fn many_routes_do_not_grow_what_is_kept_without_bound() {
+    let config = config("{}");
+    for _ in 0..5000 {
+        let route = route(r#"{"disable_check": true}"#);
+        assert_eq!(config.scope(Some(&route)).check, Switch::Off);
+    }
+}
