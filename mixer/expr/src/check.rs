@@ -3,92 +3,43 @@
 
 use std::fmt;
 
-use mesh_attributes::{AttributeName, ValueType};
+use mesh_attributes::{AttributeName, Timestamp, ValueType};
 
-use crate::address::{self, ParseIp};
-use crate::ast::{Chain, Form, Literal, Node, Operator};
-use crate::comparison::{Compare, Comparison};
-use crate::kinds::{
-    Double, DoubleSum, Instant, Integer, IntegerOperation, Ip, Length, Map, Text, Truth,
-};
-use crate::map::{EmptyMap, Lookup};
-use crate::pattern::{Pattern, PatternMatch};
-use crate::term::{Conditional, Kind, Term};
-use crate::text::TextOperation;
-use crate::truth::TruthOperation;
+use crate::format::Format;
+use crate::program::address::{self, ParseIp};
+use crate::program::comparison::{Compare, Comparison};
+use crate::program::formatted::{CheckFormat, CompareFormat};
+use crate::program::kinds::{DoubleSum, IntegerOperation, ParseTimestamp, Text, Truth};
+use crate::program::map::{EmptyMap, Lookup};
+use crate::program::matches::RegexMatch;
+use crate::program::pattern::{Pattern, PatternMatch};
+use crate::program::re2;
+use crate::program::term::{Conditional, Kind, Term};
+use crate::program::text::TextOperation;
+use crate::program::truth::TruthOperation;
+use crate::program::typed::{Rebuild, Typed};
+use crate::syntax::ast::{Chain, Form, Node, Operator};
 use crate::types::nearest;
-use crate::{AttributeTypes, CompileError, Problem};
+use crate::{AttributeTypes, CompileError, Problem, error};
 
-const FUNCTIONS: [&str; 7] =
-    ["conditional", "conditionalString", "emptyStringMap", "ip", "match", "size", "toLower"];
+const FUNCTIONS: [&str; 11] = [
+    "conditional",
+    "conditionalString",
+    "dnsName",
+    "email",
+    "emptyStringMap",
+    "ip",
+    "match",
+    "size",
+    "timestamp",
+    "toLower",
+    "uri",
+];
 
-const METHODS: [&str; 2] = ["endsWith", "startsWith"];
+const METHODS: [&str; 3] = ["endsWith", "matches", "startsWith"];
 
 /// Messages repeat calls up to this length in bytes.
 const MAX_PRINTED: usize = 512;
-
-/// A term with its type.
-pub(crate) enum Typed {
-    /// Of type STRING, DNS_NAME, EMAIL_ADDRESS or URI.
-    Text(ValueType, Term<Text>),
-    Integer(Term<Integer>),
-    Double(Term<Double>),
-    Truth(Term<Truth>),
-    Instant(Term<Instant>),
-    Length(Term<Length>),
-    Ip(Term<Ip>),
-    Map(Term<Map>),
-}
-
-impl Typed {
-    pub(crate) fn value_type(&self) -> ValueType {
-        match self {
-            Self::Text(value_type, _) => *value_type,
-            Self::Integer(_) => ValueType::Int64,
-            Self::Double(_) => ValueType::Double,
-            Self::Truth(_) => ValueType::Bool,
-            Self::Instant(_) => ValueType::Timestamp,
-            Self::Length(_) => ValueType::Duration,
-            Self::Ip(_) => ValueType::IpAddress,
-            Self::Map(_) => ValueType::StringMap,
-        }
-    }
-
-    fn attribute(value_type: ValueType, name: AttributeName) -> Self {
-        match value_type {
-            ValueType::String | ValueType::EmailAddress | ValueType::Uri | ValueType::DnsName => {
-                Self::Text(value_type, Term::Attribute(name))
-            }
-            ValueType::Int64 => Self::Integer(Term::Attribute(name)),
-            ValueType::Double => Self::Double(Term::Attribute(name)),
-            ValueType::Bool => Self::Truth(Term::Attribute(name)),
-            ValueType::Timestamp => Self::Instant(Term::Attribute(name)),
-            ValueType::IpAddress => Self::Ip(Term::Attribute(name)),
-            ValueType::Duration => Self::Length(Term::Attribute(name)),
-            ValueType::StringMap => Self::Map(Term::Attribute(name)),
-        }
-    }
-
-    fn literal(literal: &Literal) -> Self {
-        match literal {
-            Literal::String(text) => {
-                Self::Text(ValueType::String, Term::Constant(text.as_str().into()))
-            }
-            Literal::Int64(number) => Self::Integer(Term::Constant(*number)),
-            Literal::Double(number) => Self::Double(Term::Constant(*number)),
-            Literal::Bool(truth) => Self::Truth(Term::Constant(*truth)),
-            Literal::Duration(span) => Self::Length(Term::Constant(*span)),
-        }
-    }
-
-    fn string(operation: TextOperation) -> Self {
-        Self::Text(ValueType::String, Term::Operation(operation))
-    }
-
-    fn truth(operation: TruthOperation) -> Self {
-        Self::Truth(Term::Operation(operation))
-    }
-}
 
 /// The typed form of `node`.
 pub(crate) fn check(node: &Node, types: &dyn AttributeTypes) -> Result<Typed, CompileError> {
@@ -152,7 +103,7 @@ impl Application<'_> {
     fn function(&self, name: &str) -> Result<Typed, CompileError> {
         let arity = match name {
             "emptyStringMap" => 0,
-            "ip" | "size" | "toLower" => 1,
+            "dnsName" | "email" | "ip" | "size" | "timestamp" | "toLower" | "uri" => 1,
             "match" => 2,
             "conditional" | "conditionalString" => 3,
             _ if METHODS.contains(&name) => {
@@ -164,10 +115,20 @@ impl Application<'_> {
         if self.operands.len() != arity {
             return Err(self.arity(arity));
         }
+        // Constants are converted now. One that cannot be stays for run time: a fallback that is
+        // never reached harms nobody.
         Ok(match name {
             "emptyStringMap" => Typed::Map(Term::Constant(EmptyMap)),
+            "dnsName" => self.format(Format::DnsName)?,
+            "email" => self.format(Format::Email)?,
+            "uri" => self.format(Format::Uri)?,
+            "timestamp" => Typed::Instant(match self.term::<Text>(0, ValueType::String)? {
+                Term::Constant(text) if let Some(at) = Timestamp::from_rfc3339(&text) => {
+                    Term::Constant(at)
+                }
+                text => Term::Operation(ParseTimestamp(Box::new(text))),
+            }),
             "ip" => Typed::Ip(match self.term::<Text>(0, ValueType::String)? {
-                // One that cannot be parsed stays for run time: it may never be reached.
                 Term::Constant(text) if let Ok(ip) = address::parse(&text) => Term::Constant(ip),
                 text => Term::Operation(ParseIp(Box::new(text))),
             }),
@@ -216,9 +177,33 @@ impl Application<'_> {
         let argument = self.term(0, ValueType::String)?;
         let pattern = match name {
             "startsWith" => Pattern::Prefix(argument),
-            _ => Pattern::Suffix(argument),
+            "endsWith" => Pattern::Suffix(argument),
+            _ => return self.matches(text, argument),
         };
         Ok(Typed::truth(TruthOperation::Pattern(Box::new(PatternMatch { text, pattern }))))
+    }
+
+    fn matches(&self, pattern: Term<Text>, text: Term<Text>) -> Result<Typed, CompileError> {
+        let operation = match pattern {
+            Term::Constant(pattern) => match re2::compile(&pattern) {
+                Ok(pattern) => RegexMatch::Constant { pattern, text },
+                Err(reason) => {
+                    let pattern = error::excerpt(&pattern).into();
+                    return Err(fault(self.node, Problem::Regex { pattern, reason }));
+                }
+            },
+            pattern => RegexMatch::Dynamic { pattern, text },
+        };
+        Ok(Typed::truth(TruthOperation::Regex(Box::new(operation))))
+    }
+
+    fn format(&self, format: Format) -> Result<Typed, CompileError> {
+        let text = self.term::<Text>(0, ValueType::String)?;
+        let term = match text {
+            Term::Constant(text) if format.check(&text).is_ok() => Term::Constant(text),
+            text => Term::Operation(TextOperation::Format(Box::new(CheckFormat { format, text }))),
+        };
+        Ok(Typed::Text(format.value_type(), term))
     }
 
     fn sum(&self) -> Result<Typed, CompileError> {
@@ -236,7 +221,10 @@ impl Application<'_> {
                 let terms = self.following(first, ValueType::Double)?;
                 Typed::Double(Term::Operation(DoubleSum(terms)))
             }
-            other => return Err(self.not_implemented("addition", &other)),
+            other => {
+                self.same_type(&other)?;
+                return Err(self.not_implemented("Add", &other));
+            }
         })
     }
 
@@ -247,6 +235,10 @@ impl Application<'_> {
         Ok(Typed::truth(match left {
             Typed::Text(ValueType::String, left) => {
                 TruthOperation::Texts(self.compare(how, left, value_type)?)
+            }
+            Typed::Text(_, left) if !ordered && let Some(format) = Format::of(value_type) => {
+                let operands = *self.compare(how, left, value_type)?;
+                TruthOperation::Formats(Box::new(CompareFormat { format, operands }))
             }
             Typed::Integer(left) => TruthOperation::Integers(self.compare(how, left, value_type)?),
             Typed::Double(left) => TruthOperation::Doubles(self.compare(how, left, value_type)?),
@@ -343,6 +335,7 @@ impl Application<'_> {
 
     fn unknown(&self, name: &str) -> CompileError {
         let nearest = match self.operator {
+            Some(Operator::Unknown("NOT")) => Some("== false".to_owned()),
             Some(_) => None,
             None => nearest(name, FUNCTIONS.into_iter().chain(METHODS)),
         };
@@ -353,31 +346,6 @@ impl Application<'_> {
         let operands = operand.value_type();
         let call = print(self.node);
         fault(self.node, Problem::NotImplemented { call, operation, operands })
-    }
-}
-
-/// A step of the translation that makes a term of whatever kind from one of the same kind.
-trait Rebuild {
-    fn rebuild<K: Kind>(
-        self,
-        term: Term<K>,
-        value_type: ValueType,
-    ) -> Result<Term<K>, CompileError>;
-}
-
-impl Typed {
-    fn rebuild(self, step: impl Rebuild) -> Result<Self, CompileError> {
-        let value_type = self.value_type();
-        Ok(match self {
-            Self::Text(_, term) => Self::Text(value_type, step.rebuild(term, value_type)?),
-            Self::Integer(term) => Self::Integer(step.rebuild(term, value_type)?),
-            Self::Double(term) => Self::Double(step.rebuild(term, value_type)?),
-            Self::Truth(term) => Self::Truth(step.rebuild(term, value_type)?),
-            Self::Instant(term) => Self::Instant(step.rebuild(term, value_type)?),
-            Self::Length(term) => Self::Length(step.rebuild(term, value_type)?),
-            Self::Ip(term) => Self::Ip(step.rebuild(term, value_type)?),
-            Self::Map(term) => Self::Map(step.rebuild(term, value_type)?),
-        })
     }
 }
 

@@ -37,10 +37,14 @@ pub enum Problem {
     #[error("empty expression")]
     Empty,
     /// The text does not follow the grammar.
-    #[error("unable to parse expression{text}: {reason}", text = Quoted(.text))]
+    #[error("unable to parse expression{text}: {line}:{column}: {reason}", text = Quoted(.text))]
     Syntax {
         /// The expression, or nothing when it is too long to repeat.
         text: String,
+        /// The line of the fault, from 1.
+        line: usize,
+        /// The byte of the fault in its line, from 1.
+        column: usize,
         /// What was found and what was expected.
         reason: String,
     },
@@ -107,7 +111,7 @@ pub enum Problem {
         expected: ValueType,
     },
     /// The operator has no meaning for the type of its operands.
-    #[error("{call} {operation} for type not yet implemented: {operands}", operands = .operands.name())]
+    #[error("{operation} for type not yet implemented: {operands} in {call}", operands = .operands.name())]
     NotImplemented {
         /// The call in prefix form.
         call: String,
@@ -115,6 +119,14 @@ pub enum Problem {
         operation: &'static str,
         /// The type of its operands.
         operands: ValueType,
+    },
+    /// A constant pattern of `matches` is no regular expression of RE2, or needs too much memory.
+    #[error("error parsing regexp '{pattern}': {reason}")]
+    Regex {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
     },
 }
 
@@ -132,6 +144,28 @@ pub enum EvalError {
     /// The text is not an IP address.
     #[error("could not convert {0} to IP_ADDRESS")]
     Ip(Box<str>),
+    /// The text is not a time of RFC 3339.
+    #[error("could not convert '{0}' to TIMESTAMP. expected format: '2006-01-02T15:04:05Z07:00'")]
+    Timestamp(Box<str>),
+    /// The text is not a domain name.
+    #[error(
+        "error converting '{0}' to dns name: 'a label is empty, too long or holds what IDNA forbids'"
+    )]
+    DnsName(Box<str>),
+    /// The text is not an e-mail address.
+    #[error(
+        "error converting '{0}' to e-mail: 'not an address without display name at a valid domain'"
+    )]
+    Email(Box<str>),
+    /// The text of a URI is empty.
+    #[error("error converting string to uri: empty string")]
+    EmptyUri,
+    /// The text is not a URI.
+    #[error("error converting string to uri '{}': '{}'", .0.0, .0.1)]
+    Uri(Box<(Box<str>, &'static str)>),
+    /// The text is not a regular expression of RE2, or one that needs too much memory.
+    #[error("error parsing regexp '{}': {}", .0.0, .0.1)]
+    Regex(Box<(Box<str>, String)>),
     /// A truth was asked of an expression of another type.
     #[error("expression is of type {type_name}, not BOOL", type_name = .0.name())]
     NotBool(ValueType),
@@ -163,7 +197,7 @@ impl WrongType {
         value: Value<'_>,
     ) -> EvalError {
         let value = match value {
-            Value::String(v) => v.to_owned(),
+            Value::String(v) => excerpt(v).into(),
             Value::Int64(v) => v.to_string(),
             Value::Double(v) => v.to_string(),
             Value::Bool(v) => v.to_string(),
@@ -181,6 +215,13 @@ impl fmt::Display for WrongType {
         let Self { name, expected, value } = self;
         write!(f, "error converting value to {expected}: '{value}' (attribute {name})")
     }
+}
+
+/// The start of `text`, which may come from a client and be of any length.
+pub(crate) fn excerpt(text: &str) -> Box<str> {
+    /// Enough for any value that is meant seriously.
+    const MAX_EXCERPT: usize = 256;
+    text[..text.floor_char_boundary(MAX_EXCERPT)].into()
 }
 
 struct Quoted<'a>(&'a str);

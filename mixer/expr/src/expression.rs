@@ -3,8 +3,9 @@ use std::fmt;
 
 use mesh_attributes::{Bag, Span, Timestamp, ValueType};
 
-use crate::check::{Typed, check};
-use crate::parse::parse;
+use crate::check::check;
+use crate::program::typed::Typed;
+use crate::syntax::parse::parse;
 use crate::{Address, AttributeTypes, CompileError, EvalError, MapValue};
 
 /// A checked expression, ready to run on any number of bags and from any number of threads.

@@ -6,30 +6,20 @@
 //! a tracking bag therefore sees exactly what the answer depends on. This crate knows nothing of
 //! rules, caches or the wire.
 
-mod address;
-mod ast;
 mod check;
-mod comparison;
-mod duration;
 mod error;
 mod expression;
-mod kinds;
-mod lex;
-mod literal;
-mod map;
-mod parse;
-mod pattern;
-mod term;
-mod text;
-mod truth;
+mod format;
+mod program;
+mod syntax;
 mod types;
 
 #[cfg(test)]
 mod tests;
 
-pub use address::Address;
 pub use error::{CompileError, EvalError, Problem, WrongType};
 pub use expression::{Evaluated, Expression, compile};
-pub use map::MapValue;
-pub use parse::{MAX_DEPTH, MAX_LENGTH};
+pub use program::address::Address;
+pub use program::map::MapValue;
+pub use syntax::parse::{MAX_DEPTH, MAX_LENGTH};
 pub use types::AttributeTypes;

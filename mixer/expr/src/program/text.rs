@@ -3,9 +3,10 @@ use std::borrow::Cow;
 use mesh_attributes::Bag;
 
 use crate::EvalError;
-use crate::kinds::Text;
-use crate::map::Lookup;
-use crate::term::{Conditional, Term};
+use crate::program::formatted::CheckFormat;
+use crate::program::kinds::Text;
+use crate::program::map::Lookup;
+use crate::program::term::{Conditional, Term};
 
 /// The longest text that `+` makes: chains of `+` over long attributes must not take the memory away.
 const MAX_COMPUTED: usize = 1024 * 1024;
@@ -15,6 +16,7 @@ pub(crate) enum TextOperation {
     Lookup(Box<Lookup>),
     Concat(Box<[Term<Text>]>),
     ToLower(Box<Term<Text>>),
+    Format(Box<CheckFormat>),
     /// `conditionalString(c, a, b)`: both arms are evaluated, unlike `conditional`.
     EagerConditional(Box<Conditional<Text>>),
 }
@@ -27,6 +29,7 @@ impl TextOperation {
         match self {
             Self::Lookup(lookup) => lookup.eval(bag),
             Self::Concat(terms) => concat(terms, bag).map(Cow::Owned),
+            Self::Format(check) => check.eval(bag),
             Self::ToLower(text) => text.eval(bag).map(to_lower),
             Self::EagerConditional(conditional) => {
                 let condition = conditional.condition.eval(bag)?;

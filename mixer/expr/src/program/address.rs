@@ -2,9 +2,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
 
-use crate::EvalError;
-use crate::kinds::Text;
-use crate::term::Term;
+use crate::program::kinds::Text;
+use crate::program::term::Term;
+use crate::{EvalError, error};
 
 /// An IP address as raw bytes in network order: 4 or 16 unless a client sent something else.
 ///
@@ -68,6 +68,6 @@ pub(crate) fn parse(text: &str) -> Result<[u8; 16], EvalError> {
     match text.parse() {
         Ok(IpAddr::V4(v4)) => Ok(v4.to_ipv6_mapped().octets()),
         Ok(IpAddr::V6(v6)) => Ok(v6.octets()),
-        Err(_) => Err(EvalError::Ip(text.into())),
+        Err(_) => Err(EvalError::Ip(error::excerpt(text))),
     }
 }

@@ -1,7 +1,7 @@
 use mesh_attributes::{AttributeName, Bag, Value};
 
-use crate::check::Typed;
-use crate::kinds::Truth;
+use crate::program::kinds::Truth;
+use crate::program::typed::Typed;
 use crate::{EvalError, WrongType};
 
 /// One representation of values at run time, and what can be computed in it.

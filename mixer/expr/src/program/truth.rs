@@ -1,10 +1,12 @@
 use mesh_attributes::Bag;
 
 use crate::EvalError;
-use crate::comparison::Compare;
-use crate::kinds::{Double, Instant, Integer, Ip, Text, Truth};
-use crate::pattern::PatternMatch;
-use crate::term::Term;
+use crate::program::comparison::Compare;
+use crate::program::formatted::CompareFormat;
+use crate::program::kinds::{Double, Instant, Integer, Ip, Text, Truth};
+use crate::program::matches::RegexMatch;
+use crate::program::pattern::PatternMatch;
+use crate::program::term::Term;
 
 /// What computes a truth value.
 pub(crate) enum TruthOperation {
@@ -18,7 +20,9 @@ pub(crate) enum TruthOperation {
     Doubles(Box<Compare<Double>>),
     Instants(Box<Compare<Instant>>),
     Addresses(Box<Compare<Ip>>),
+    Formats(Box<CompareFormat>),
     Pattern(Box<PatternMatch>),
+    Regex(Box<RegexMatch>),
 }
 
 impl TruthOperation {
@@ -46,7 +50,9 @@ impl TruthOperation {
             Self::Doubles(compare) => compare.eval(bag),
             Self::Instants(compare) => compare.eval(bag),
             Self::Addresses(compare) => compare.eval(bag),
+            Self::Formats(compare) => compare.eval(bag),
             Self::Pattern(pattern) => pattern.eval(bag),
+            Self::Regex(pattern) => pattern.eval(bag),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use mesh_attributes::Span;
 
-use crate::comparison::Comparison;
+use crate::program::comparison::Comparison;
 
 /// A parsed expression with the place in the text where it starts.
 ///

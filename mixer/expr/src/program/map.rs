@@ -3,8 +3,8 @@ use std::fmt;
 
 use mesh_attributes::{AttributeName, Bag, KeyState, StringMap, Value};
 
-use crate::kinds::{Map, Text};
-use crate::term::Term;
+use crate::program::kinds::{Map, Text};
+use crate::program::term::Term;
 use crate::{EvalError, WrongType};
 
 /// A map that an expression yields.

@@ -1,8 +1,8 @@
 use mesh_attributes::Bag;
 
 use crate::EvalError;
-use crate::kinds::Text;
-use crate::term::Term;
+use crate::program::kinds::Text;
+use crate::program::term::Term;
 
 /// `match`, `startsWith` and `endsWith`: a text against a pattern.
 pub(crate) struct PatternMatch {

@@ -3,8 +3,8 @@ use std::cmp::Ordering;
 use mesh_attributes::{Bag, Timestamp};
 
 use crate::EvalError;
-use crate::kinds::{Double, Instant, Integer, Ip, Text, Truth};
-use crate::term::{Kind, Term};
+use crate::program::kinds::{Double, Instant, Integer, Ip, Text, Truth};
+use crate::program::term::{Kind, Term};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Comparison {
@@ -45,7 +45,7 @@ impl Comparison {
     }
 
     /// Whether operands so ordered satisfy it. `None`: different and in no order.
-    fn holds(self, ordering: Option<Ordering>) -> bool {
+    pub(crate) fn holds(self, ordering: Option<Ordering>) -> bool {
         match self {
             Self::Equal => ordering == Some(Ordering::Equal),
             Self::NotEqual => ordering != Some(Ordering::Equal),

@@ -1,6 +1,7 @@
-use crate::ast::{Form, Literal, Node, Operator};
-use crate::lex::{LexError, Lexer, Token};
-use crate::{CompileError, Problem, duration, literal};
+use crate::syntax::ast::{Form, Literal, Node, Operator};
+use crate::syntax::lex::{LexError, Lexer, Token};
+use crate::syntax::{duration, literal};
+use crate::{CompileError, Problem};
 
 /// The longest expression in bytes: room for a list of some thousand terms.
 pub const MAX_LENGTH: usize = 64 * 1024;
@@ -258,7 +259,10 @@ impl<'t> Parser<'t> {
 
     fn lexical(&self, (offset, reason): LexError) -> CompileError {
         let text = if self.text.len() <= MAX_QUOTED { self.text } else { "" };
-        let problem = Problem::Syntax { text: text.to_owned(), reason };
+        let before = &self.text[..offset];
+        let line = 1 + before.matches('\n').count();
+        let column = 1 + offset - before.rfind('\n').map_or(0, |at| at + 1);
+        let problem = Problem::Syntax { text: text.to_owned(), line, column, reason };
         CompileError { problem, offset }
     }
 }

@@ -30,10 +30,11 @@ const KEYWORDS: [&str; 25] = [
     "var",
 ];
 
-/// Operators and brackets, longest first so that the first that fits is the right one.
-const SYMBOLS: [&str; 27] = [
-    "==", "!=", "<=", ">=", "&&", "||", "<<", ">>", "&^", "<", ">", "|", "+", "-", "*", "/", "%",
-    "&", "^", "!", "(", ")", "[", "]", ",", ".", ":",
+/// Operators and brackets, longest first so that the first that fits is the right one. Some are here
+/// only because Go takes them for one symbol: `a <-1` is no comparison.
+const SYMBOLS: [&str; 30] = [
+    "++", "--", "<-", "==", "!=", "<=", ">=", "&&", "||", "<<", ">>", "&^", "<", ">", "|", "+",
+    "-", "*", "/", "%", "&", "^", "!", "(", ")", "[", "]", ",", ".", ":",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,12 +106,12 @@ impl<'t> Lexer<'t> {
             let line_break = if rest.starts_with("//") {
                 self.at += end_of(rest, |c| c != '\n');
                 false
-            } else if rest.starts_with("/*") {
-                let Some(end) = rest.find("*/") else {
+            } else if let Some(comment) = rest.strip_prefix("/*") {
+                let Some(length) = comment.find("*/") else {
                     return Err((at, "comment is not closed".into()));
                 };
-                self.at += end + 2;
-                rest[..end].contains('\n')
+                self.at += length + "/**/".len();
+                comment[..length].contains('\n')
             } else if rest.starts_with([' ', '\t', '\r', '\n']) {
                 self.at += 1;
                 rest.starts_with('\n')

@@ -6,13 +6,13 @@ use std::convert::Infallible;
 
 use mesh_attributes::{Bag, Span, Timestamp, Value};
 
-use crate::address::{self, ParseIp};
-use crate::check::Typed;
-use crate::map::{EmptyMap, MapValue};
-use crate::term::{Kind, Term};
-use crate::text::TextOperation;
-use crate::truth::TruthOperation;
-use crate::{Address, EvalError};
+use crate::program::address::{self, ParseIp};
+use crate::program::map::{EmptyMap, MapValue};
+use crate::program::term::{Kind, Term};
+use crate::program::text::TextOperation;
+use crate::program::truth::TruthOperation;
+use crate::program::typed::Typed;
+use crate::{Address, EvalError, error};
 
 pub(crate) enum Text {}
 pub(crate) enum Integer {}
@@ -150,10 +150,13 @@ impl Kind for Truth {
     }
 }
 
+/// `timestamp(s)`.
+pub(crate) struct ParseTimestamp(pub(crate) Box<Term<Text>>);
+
 impl Kind for Instant {
     type Value<'a> = Timestamp;
     type Constant = Timestamp;
-    type Operation = Infallible;
+    type Operation = ParseTimestamp;
 
     const EXPECTED: &'static str = "timestamp";
 
@@ -166,10 +169,11 @@ impl Kind for Instant {
     }
 
     fn operate<'a, B: Bag + ?Sized>(
-        never: &'a Infallible,
-        _: &'a B,
+        operation: &'a ParseTimestamp,
+        bag: &'a B,
     ) -> Result<Timestamp, EvalError> {
-        match *never {}
+        let text = operation.0.eval(bag)?;
+        Timestamp::from_rfc3339(&text).ok_or_else(|| EvalError::Timestamp(error::excerpt(&text)))
     }
 
     fn unwrap(typed: Typed) -> Option<Term<Self>> {
