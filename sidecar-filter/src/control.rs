@@ -500,3 +500,6 @@ impl State {
         Some(Rc::clone(&member.host))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,3 +137,6 @@ impl std::fmt::Debug for State {
         f.debug_struct("State").field("targets", &self.targets.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,9 @@ use smallvec::SmallVec;
 
 use super::outbox::Batch;
 
-/// A batch is closed at this size: half of what servers take by default leaves room for the last
-/// request, whose headers the proxy bounds far below.
-const MAX_BATCH_BYTES: usize = 2 << 20;
+/// A batch is closed at this size. Mixer takes messages of 1 MiB, as Istio's did; half of that leaves
+/// room for the last request, whose headers the proxy bounds far below.
+const MAX_BATCH_BYTES: usize = 512 << 10;
 
 /// The batch that one worker is filling.
 #[derive(Default)]
