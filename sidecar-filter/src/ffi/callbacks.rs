@@ -88,10 +88,12 @@ callbacks! {
         http_filter_config_define_counter(EnvoyPtr, ModuleBuffer, *mut ModuleBuffer, usize, *mut usize) -> u32;
         http_filter_config_define_gauge(EnvoyPtr, ModuleBuffer, *mut ModuleBuffer, usize, *mut usize) -> u32;
         http_filter_increment_counter(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
-        http_filter_config_increment_counter(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
-        http_filter_config_set_gauge(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
     }
     optional {
+        // Since 1.39. Without them the statistics of the main thread (watch, fates of reports, gauges)
+        // stay at zero.
+        http_filter_config_increment_counter(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
+        http_filter_config_set_gauge(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
         // Since 1.40.
         http_get_downstream_direct_remote_address(EnvoyPtr, *mut EnvoyBuffer) -> bool;
     }

@@ -273,31 +273,23 @@ impl ControlHost for EnvoyControl {
     }
 
     fn count(&self, counter: Counter, by: u64) {
-        if let Some(&id) = self.stats.counters.get(counter as usize) {
+        if let Some(increment) = self.callbacks.http_filter_config_increment_counter
+            && let Some(&id) = self.stats.counters.get(counter as usize)
+        {
             // SAFETY: the configuration is alive and the id was defined for it.
             unsafe {
-                (self.callbacks.http_filter_config_increment_counter)(
-                    self.config,
-                    id,
-                    std::ptr::null_mut(),
-                    0,
-                    by,
-                );
+                increment(self.config, id, std::ptr::null_mut(), 0, by);
             }
         }
     }
 
     fn set(&self, gauge: Gauge, value: u64) {
-        if let Some(&id) = self.stats.gauges.get(gauge as usize) {
+        if let Some(set) = self.callbacks.http_filter_config_set_gauge
+            && let Some(&id) = self.stats.gauges.get(gauge as usize)
+        {
             // SAFETY: the configuration is alive and the id was defined for it.
             unsafe {
-                (self.callbacks.http_filter_config_set_gauge)(
-                    self.config,
-                    id,
-                    std::ptr::null_mut(),
-                    0,
-                    value,
-                );
+                set(self.config, id, std::ptr::null_mut(), 0, value);
             }
         }
     }
