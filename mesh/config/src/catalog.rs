@@ -163,6 +163,11 @@ pub(crate) fn refuse_template(name: &str) -> String {
     refuse("compiled template", name, OTHER_TEMPLATES, &available)
 }
 
+/// Whether `name` is a kind of Istio that is not available, so no kind of ours mistyped.
+pub(crate) fn is_other_kind(name: &str) -> bool {
+    [OTHER_KINDS, OTHER_ADAPTERS, OTHER_TEMPLATES].concat().contains(&name)
+}
+
 /// What is wrong with `name` as the kind of a resource.
 pub(crate) fn refuse_kind(name: &str) -> String {
     let others = [OTHER_KINDS, OTHER_ADAPTERS, OTHER_TEMPLATES].concat();

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Parsed, Problem, Resource, ResourceKey};
+use crate::{Origin, Parsed, Problem, Resource, ResourceKey};
 
 /// The resources in force.
 pub(crate) type Resources = BTreeMap<ResourceKey, Arc<Resource>>;
@@ -47,6 +47,16 @@ pub(crate) fn merge(
         resources.insert(key, Arc::clone(chosen));
     }
     let kept = keep(files, before, &mut resources);
+    problems.extend(kept.iter().filter(|key| !is_refused(files, key)).map(|key| {
+        Problem {
+            origin: Origin { line: 0, ..before[key].origin.clone() },
+            object: Some(key.clone()),
+            message:
+                "the version before stays in force: the file may still have it where it could not \
+                  be read"
+                    .to_owned(),
+        }
+    }));
     for file in files.values().filter(|file| !file.leaving) {
         problems.extend(file.parsed.problems.iter().cloned().map(|mut problem| {
             if problem.object.as_ref().is_some_and(|key| kept.contains(key)) {
@@ -80,17 +90,20 @@ fn keep(
     before: &Resources,
     resources: &mut Resources,
 ) -> BTreeSet<ResourceKey> {
-    let refused: BTreeSet<_> = files.values().flat_map(|file| &file.parsed.refused).collect();
     let mut kept = BTreeSet::new();
     for (key, old) in before {
         if resources.contains_key(key) {
             continue;
         }
         let home = files.get(&old.origin.file);
-        if refused.contains(key) || home.is_some_and(|file| !file.parsed.complete) {
+        if is_refused(files, key) || home.is_some_and(|file| !file.parsed.complete) {
             resources.insert(key.clone(), Arc::clone(old));
             kept.insert(key.clone());
         }
     }
     kept
+}
+
+fn is_refused(files: &BTreeMap<Arc<str>, FileContent>, key: &ResourceKey) -> bool {
+    files.values().any(|file| file.parsed.refused.contains(key))
 }

@@ -12,6 +12,8 @@ use crate::ConfigError;
 const MAX_FILES: usize = 10_000;
 const MAX_ENTRIES: usize = 100_000;
 const MAX_DEPTH: usize = 16;
+/// Most bytes of all files together. Resources take some twenty times as much memory as their text.
+const MAX_TOTAL_BYTES: u64 = 64 << 20;
 
 /// What identifies one state of a file's content without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +98,8 @@ pub(crate) fn list(root: &Path) -> Result<Listing, ConfigError> {
         return Err(ConfigError::NotAFolder { path: root.to_owned() });
     }
     let path = fs::canonicalize(root).map_err(failed)?;
-    let mut walk = Walk { listing: Listing::default(), seen: BTreeSet::new(), entries: 0 };
+    let mut walk =
+        Walk { listing: Listing::default(), seen: BTreeSet::new(), entries: 0, bytes: 0 };
     walk.folder(&path, "", &metadata, 0).map_err(failed)?;
     Ok(walk.listing)
 }
@@ -111,6 +114,7 @@ struct Walk {
     listing: Listing,
     seen: BTreeSet<Identity>,
     entries: usize,
+    bytes: u64,
 }
 
 impl Walk {
@@ -189,6 +193,14 @@ impl Walk {
             self.listing.refuse("", format!("more than {MAX_FILES} files, the rest is not read"));
         } else if is_config {
             let stamp = Stamp::of(&metadata);
+            self.bytes = self.bytes.saturating_add(stamp.size);
+            if self.bytes > MAX_TOTAL_BYTES {
+                let limit = MAX_TOTAL_BYTES >> 20;
+                let message =
+                    format!("is not read: the files up to here have more than {limit} MiB");
+                self.listing.refuse(name, message);
+                return;
+            }
             self.listing.files.insert(name.into(), ListedFile { path, stamp });
         }
     }

@@ -43,8 +43,10 @@ impl<'n> Fields<'n> {
                 Some(Self { path: path.to_owned(), line: node.line, entries, asked: Vec::new() })
             }
             _ => {
-                let what = if path.is_empty() { "the document" } else { path };
-                report.problem(node.line, format!("{what} must be a map, not {}", node.describe()));
+                let found = node.describe();
+                let what =
+                    if path.is_empty() { "the document".to_owned() } else { format!("`{path}`") };
+                report.problem(node.line, format!("{what} must be a map, not {found}"));
                 None
             }
         }
@@ -66,7 +68,9 @@ impl<'n> Fields<'n> {
         let entry = found.next()?;
         for again in found {
             let path = self.path_of(name);
-            report.problem(again.line, format!("`{path}` is here twice, as `{}` too", entry.key));
+            let message =
+                format!("`{path}` is here twice, first as `{}` at line {}", entry.key, entry.line);
+            report.problem(again.line, message);
         }
         (!entry.value.is_null()).then_some(Field { name, line: entry.line, node: &entry.value })
     }

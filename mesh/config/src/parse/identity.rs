@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::fields::{Fields, Report};
-use crate::catalog::refuse_kind;
+use crate::catalog::{is_other_kind, refuse_kind};
 use crate::yaml::shorten;
 use crate::{Kind, Namespace, ResourceKey, ResourceName, Text};
 
@@ -13,7 +13,7 @@ const API_GROUP: &str = "config.istio.io/";
 pub(super) enum Identity {
     /// One of ours.
     Known { key: ResourceKey, annotations: BTreeMap<String, String> },
-    /// Neither API group nor kind are ours: it cannot be one of ours with a typing mistake.
+    /// Something that is not read here: its kind is not one of ours with a typing mistake.
     Foreign,
     /// Something about it is missing or wrong, so it may be any resource.
     Unknown,
@@ -22,7 +22,7 @@ pub(super) enum Identity {
 impl Identity {
     pub(super) fn read(fields: &mut Fields<'_>, line: u32, report: &mut Report) -> Self {
         let api_version = fields.text("apiVersion", report);
-        let kind_text = fields.text("kind", report);
+        let kind_text = required(fields, "kind", line, report);
         let kind = kind_text.as_ref().and_then(|text| Kind::from_name(&text.value));
         let our_group = api_version.as_ref().is_none_or(|text| text.value.starts_with(API_GROUP));
         if !our_group && kind.is_none() && kind_text.is_some() {
@@ -41,19 +41,22 @@ impl Identity {
             }
             Some(_) => {}
         }
-        match &kind_text {
-            None => report.problem(line, "`kind` is missing"),
-            Some(text) if kind.is_none() => report.problem(text.line, refuse_kind(&text.value)),
-            Some(_) => {}
+        if let (Some(text), None) = (&kind_text, kind) {
+            report.problem(text.line, refuse_kind(&text.value));
+            if is_other_kind(&text.value) {
+                return Self::Foreign;
+            }
         }
+        let before = report.problems.len();
         let Some(mut metadata) = fields.fields("metadata", report) else {
-            if !report.problems.iter().any(|(_, message)| message.starts_with("`metadata`")) {
+            if report.problems.len() == before {
                 report.problem(line, "`metadata` is missing, it gives `name` and `namespace`");
             }
             return Self::Unknown;
         };
-        let name = required(&mut metadata, "name", report);
-        let namespace = required(&mut metadata, "namespace", report);
+        let line = metadata.line();
+        let name = required(&mut metadata, "name", line, report);
+        let namespace = required(&mut metadata, "namespace", line, report);
         let annotations = metadata.text_map("annotations", report);
         // The rest of Kubernetes' metadata, which says nothing here.
         for known in [
@@ -97,11 +100,16 @@ impl Identity {
     }
 }
 
-fn required(metadata: &mut Fields<'_>, name: &'static str, report: &mut Report) -> Option<Text> {
+fn required(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    line: u32,
+    report: &mut Report,
+) -> Option<Text> {
     let before = report.problems.len();
-    let text = metadata.text(name, report);
+    let text = fields.text(name, report);
     if text.is_none() && report.problems.len() == before {
-        metadata.missing(name, report);
+        report.problem(line, format!("`{}` is missing", fields.path_of(name)));
     }
     text
 }

@@ -43,20 +43,18 @@ pub fn parse(file: &str, text: &str) -> Parsed {
         file: file.into(),
         parsed: Parsed { complete: true, ..Parsed::default() },
         places: BTreeMap::new(),
+        unlisted: 0,
     };
     for document in documents(text) {
         reader.document(&document);
     }
-    let mut parsed = reader.parsed;
+    let Reader { file, mut parsed, unlisted, .. } = reader;
     parsed.problems.sort();
-    if parsed.problems.len() > MAX_PROBLEMS {
-        let more = parsed.problems.len() - MAX_PROBLEMS;
-        parsed.problems.truncate(MAX_PROBLEMS);
-        let line = parsed.problems.last().map_or(0, |problem| problem.origin.line);
+    if unlisted > 0 {
         parsed.problems.push(Problem {
-            origin: Origin { file: file.into(), line },
+            origin: Origin { file, line: 0 },
             object: None,
-            message: format!("{more} more problems of this file are not listed"),
+            message: format!("{unlisted} more problems of this file are not listed"),
         });
     }
     parsed
@@ -67,6 +65,8 @@ struct Reader {
     parsed: Parsed,
     /// Where each key was met first.
     places: BTreeMap<ResourceKey, u32>,
+    /// Problems found after [`MAX_PROBLEMS`].
+    unlisted: usize,
 }
 
 impl Reader {
@@ -92,7 +92,10 @@ impl Reader {
         let Some(mut fields) = Fields::open(root, "", &mut report) else {
             self.parsed.complete = false;
             self.file_problems(&document.problems, None);
-            return self.file_problems(&report.problems, None);
+            if document.whole {
+                self.file_problems(&report.problems, None);
+            }
+            return;
         };
         let identity = Identity::read(&mut fields, line, &mut report);
         let key = match &identity {
@@ -103,9 +106,12 @@ impl Reader {
                 None
             }
         };
-        let mut spec = None;
-        if let Identity::Known { key, .. } = &identity {
-            spec = spec::read(key.kind, &mut fields, line, &mut report);
+        let spec = match &identity {
+            Identity::Known { key, .. } => spec::read(key.kind, &mut fields, line, &mut report),
+            Identity::Foreign | Identity::Unknown => None,
+        };
+        if !matches!(identity, Identity::Foreign) {
+            fields.skip("spec");
             fields.skip("status");
             fields.finish(&mut report);
         }
@@ -142,7 +148,9 @@ impl Reader {
     }
 
     fn file_problems(&mut self, problems: &[(u32, String)], object: Option<&ResourceKey>) {
-        self.parsed.problems.extend(problems.iter().map(|(line, message)| Problem {
+        let room = MAX_PROBLEMS.saturating_sub(self.parsed.problems.len());
+        self.unlisted += problems.len().saturating_sub(room);
+        self.parsed.problems.extend(problems.iter().take(room).map(|(line, message)| Problem {
             origin: Origin { file: Arc::clone(&self.file), line: *line },
             object: object.cloned(),
             message: message.clone(),

@@ -83,8 +83,8 @@ fn read_chunk(chunk: Chunk<'_>, documents: &mut Vec<Document>) {
                 }
             }
             Some(Err(error)) => {
-                let line = line_number(error.marker().line(), chunk.lines_before);
-                documents.push(tree.abandon(line, explain(&error, chunk.text)));
+                let (line, message) = explain(&error, chunk.text);
+                documents.push(tree.abandon(line_number(line, chunk.lines_before), message));
                 return;
             }
         }
@@ -95,31 +95,19 @@ pub(super) fn line_number(line_in_chunk: usize, lines_before: u32) -> u32 {
     u32::try_from(line_in_chunk).unwrap_or(u32::MAX).saturating_add(lines_before)
 }
 
-/// What is wrong and what was expected. The parser names the YAML rule; the cause that users meet
-/// most behind it is added.
-fn explain(error: &ScanError, text: &str) -> String {
-    let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
-    let column = error.marker().col() + 1;
-    let cause = if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
-        "indent with spaces, YAML allows no tabs there"
+/// The line, what is wrong there and what was expected. The parser names the YAML rule; the cause that
+/// users meet most behind it is added.
+fn explain(error: &ScanError, text: &str) -> (usize, String) {
+    // A mistake that shows at the end may be told at the line after it.
+    let number = error.marker().line().min(text.lines().count()).max(1);
+    let line = text.lines().nth(number - 1).unwrap_or_default();
+    let place = if number == error.marker().line() {
+        format!("at column {}", error.marker().col() + 1)
     } else {
-        match error.info() {
-            "simple key expect ':'" | "simple key expected ':'" | "simple key expected" => {
-                "expected `key: value`; is the `:` missing, or the indentation off?"
-            }
-            "mapping values are not allowed in this context" => {
-                "a `:` is not expected here; is a text with `: ` in it not quoted, or the indentation off?"
-            }
-            "did not find expected <document start>" | "invalid indentation" => {
-                "expected the next key of the map or the end of the document; is the indentation off?"
-            }
-            info if info.contains("unknown anchor") => "the alias names no anchor of this document",
-            info if info.contains("quoted scalar") => "is the closing quote missing?",
-            _ => "",
-        }
+        "at the end of the document".to_owned()
     };
-    let mut message = format!("not valid YAML at column {column}: {}", error.info());
-    if !cause.is_empty() {
+    let mut message = format!("not valid YAML {place}: {}", error.info());
+    if let Some(cause) = likely_cause(error.info(), line) {
         message.push_str("; ");
         message.push_str(cause);
     }
@@ -127,5 +115,24 @@ fn explain(error: &ScanError, text: &str) -> String {
     if !line.is_empty() {
         message.push_str(&format!(" (the line is `{}`)", shorten(line)));
     }
-    message
+    (number, message)
+}
+
+fn likely_cause(info: &str, line: &str) -> Option<&'static str> {
+    if line.trim_start_matches(' ').starts_with('\t') {
+        return Some("indent with spaces, YAML allows no tabs there");
+    }
+    let causes = [
+        ("simple key", "expected `key: value`; is the `:` missing, or the indentation off?"),
+        (
+            "mapping values are not allowed",
+            "is a text with `: ` in it not quoted, or the indentation off?",
+        ),
+        ("did not find expected <document start>", "expected the next key or the document's end"),
+        ("invalid indentation", "expected the next key or the document's end"),
+        ("did not find expected key", "is the indentation off?"),
+        ("unknown anchor", "the alias names no anchor of this document"),
+        ("quoted scalar", "is the closing quote missing?"),
+    ];
+    causes.into_iter().find(|(rule, _)| info.contains(rule)).map(|(_, cause)| cause)
 }

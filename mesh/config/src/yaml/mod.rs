@@ -8,6 +8,9 @@ mod node;
 mod scalar;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use document::{Document, documents};
 pub(crate) use node::{Entry, Node, NodeValue, same_field, shorten};
 pub(crate) use scalar::Scalar;
