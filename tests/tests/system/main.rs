@@ -13,6 +13,7 @@ mod hostile;
 mod outage;
 mod readings;
 mod reports;
+mod sidecar;
 mod spans;
 mod tools;
 
