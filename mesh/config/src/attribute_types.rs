@@ -36,3 +36,35 @@ impl ConfigSet {
         (types, problems)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    #[test]
+    fn manifests_are_joined_and_disagreements_told() {
+        let manifest = |name: &str, attributes: &str| {
+            format!(
+                "---\napiVersion: config.istio.io/v1alpha2\nkind: attributemanifest\nmetadata: \
+                 {{name: {name}, namespace: istio-system}}\nspec:\n  attributes:\n{attributes}"
+            )
+        };
+        let text = manifest("one", "    a.b: {valueType: STRING}\n    c: {valueType: INT64}\n")
+            + &manifest("two", "    c: {valueType: DOUBLE}\n    a.b: {valueType: 1}\n");
+        let parsed = parse("m.yaml", &text);
+        let resources = parsed.resources.into_iter().map(|r| (r.key.clone(), r)).collect();
+        let set = ConfigSet { resources, ..ConfigSet::default() };
+        let (types, problems) = set.attribute_types();
+        let expected = [("a.b", ValueType::String), ("c", ValueType::Int64)];
+        assert!(types.iter().map(|(name, of)| (name.as_str(), *of)).eq(expected));
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "m.yaml:15: attributemanifest two.istio-system: attribute `c` is DOUBLE here and INT64 \
+              in one.attributemanifest.istio-system (m.yaml:2), which counts"
+            ]
+        );
+    }
+}

@@ -21,13 +21,7 @@ impl Params {
     /// The line in the resource's file of the field at `path`, such as `metrics[0].kind`, or of the
     /// nearest field around it that is written there.
     pub fn line_of(&self, path: &str) -> u32 {
-        match &self.node {
-            Some(node) if !path.is_empty() => match node.line_of(path) {
-                line if line == node.line => self.line,
-                line => line,
-            },
-            _ => self.line,
-        }
+        self.node.as_ref().and_then(|node| node.line_of(path)).unwrap_or(self.line)
     }
 
     /// No parameters, as if written at `line`.

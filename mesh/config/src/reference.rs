@@ -120,3 +120,102 @@ impl ConfigSet {
         candidates().find(|key| key.name.as_str() == name).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    fn set(keys: &[&str]) -> ConfigSet {
+        let mut set = ConfigSet::default();
+        for key in keys {
+            let [name, kind, namespace] = key.split('.').collect::<Vec<_>>()[..] else { panic!() };
+            let text = format!(
+                "{{apiVersion: config.istio.io/v1alpha2, kind: {kind}, metadata: {{name: {name}, \
+                 namespace: {namespace}}}, spec: {{compiledAdapter: denier, compiledTemplate: \
+                 metric, actions: [{{handler: h, instances: [i]}}]}}}}"
+            );
+            let spec = match kind {
+                "handler" => text.replace("compiledTemplate: metric, ", ""),
+                "instance" => text.replace("compiledAdapter: denier, ", ""),
+                _ => text.replace("compiledAdapter: denier, compiledTemplate: metric, ", ""),
+            };
+            let actions = "actions: [{handler: h, instances: [i]}]";
+            let text = match kind {
+                "rule" => spec,
+                "handler" | "instance" => spec.replace(&format!(", {actions}"), ""),
+                _ => spec.replace(actions, ""),
+            };
+            let parsed = parse("test.yaml", &text);
+            assert_eq!(parsed.problems, [], "{text}");
+            set.resources.extend(parsed.resources.into_iter().map(|r| (r.key.clone(), r)));
+        }
+        set
+    }
+
+    fn resolved(set: &ConfigSet, reference: &str, wanted: Referred) -> String {
+        let namespace = Namespace::new("here").unwrap();
+        match set.resolve(reference, &namespace, wanted) {
+            Ok(resource) => resource.key.to_string(),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn references_of_one_two_and_three_parts_are_followed() {
+        let set = set(&[
+            "deny.handler.here",
+            "deny.handler.there",
+            "deny.denier.here",
+            "deny.denier.there",
+            "m.instance.here",
+            "m.metric.there",
+        ]);
+        let handler = |reference| resolved(&set, reference, Referred::Handler);
+        assert_eq!(handler("deny"), "deny.handler.here");
+        assert_eq!(handler("deny.handler"), "deny.handler.here");
+        assert_eq!(handler("deny.denier"), "deny.denier.here");
+        assert_eq!(handler("deny.there"), "deny.handler.there");
+        assert_eq!(handler("deny.denier.there"), "deny.denier.there");
+        assert_eq!(resolved(&set, "m", Referred::Instance), "m.instance.here");
+        assert_eq!(resolved(&set, "m.metric.there", Referred::Instance), "m.metric.there");
+    }
+
+    #[test]
+    fn a_second_part_is_a_kind_before_it_is_a_namespace() {
+        let set = set(&["h.denier.here", "h.handler.denier"]);
+        assert_eq!(resolved(&set, "h.denier", Referred::Handler), "h.denier.here");
+        let set = self::set(&["h.handler.denier"]);
+        assert_eq!(resolved(&set, "h.denier", Referred::Handler), "h.handler.denier");
+    }
+
+    #[test]
+    fn what_a_reference_leads_to_must_be_of_the_kind_needed() {
+        let set = set(&["x.instance.here", "r.rule.here", "h.handler.here"]);
+        assert_eq!(
+            resolved(&set, "x.instance", Referred::Handler),
+            "error: `x.instance` names x.instance.here, a handler is needed here"
+        );
+        assert_eq!(
+            resolved(&set, "h.handler.here", Referred::Instance),
+            "error: `h.handler.here` names h.handler.here, an instance is needed here"
+        );
+        assert!(resolved(&set, "r.rule", Referred::Handler).starts_with("error: `r.rule` names"));
+    }
+
+    #[test]
+    fn a_reference_to_nothing_is_told_with_the_nearest_name() {
+        let set = set(&["denyall.handler.there", "denyall.instance.here"]);
+        assert_eq!(
+            resolved(&set, "denyal", Referred::Handler),
+            "error: no handler `denyal`, did you mean `denyall.handler.there`?"
+        );
+        let unlike = "error: no handler `quota`: is it missing, in another namespace, or refused \
+                      for a mistake?";
+        assert_eq!(resolved(&set, "quota", Referred::Handler), unlike);
+        for odd in ["", ".", "..", "a.b.c.d", "A_B", "é.handler.here"] {
+            let told = resolved(&set, odd, Referred::Handler);
+            assert!(told.starts_with("error: no handler"), "{odd}: {told}");
+        }
+    }
+}

@@ -11,6 +11,9 @@ mod rule;
 mod sampling;
 mod spec;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

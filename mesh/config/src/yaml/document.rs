@@ -1,4 +1,4 @@
-use saphyr_parser::{Event, Parser, ScanError};
+use saphyr_parser::{Event, Marker, Parser, ScanError};
 
 use super::Node;
 use super::node::shorten;
@@ -28,11 +28,36 @@ pub(crate) fn documents(text: &str) -> Vec<Document> {
     documents
 }
 
-/// A part of a file between two document markers, with the number of lines before it.
+/// A part of a file between two document markers.
 #[derive(Clone, Copy)]
 struct Chunk<'t> {
     text: &'t str,
+    /// How many lines of the file are before it.
     lines_before: u32,
+    /// Its own last line, counted from 1.
+    last_line: usize,
+}
+
+impl<'t> Chunk<'t> {
+    fn new(text: &'t str, lines_before: u32) -> Self {
+        Self { text, lines_before, last_line: lines(text).count().max(1) }
+    }
+
+    /// A line of the chunk. What comes after the last one, such as a value that is left out at the end,
+    /// belongs to the last.
+    fn own_line(&self, mark: &Marker) -> usize {
+        mark.line().clamp(1, self.last_line)
+    }
+
+    /// The line of the file for a line of the chunk.
+    fn file_line(&self, own_line: usize) -> u32 {
+        u32::try_from(own_line).unwrap_or(u32::MAX).saturating_add(self.lines_before)
+    }
+}
+
+/// Lines as YAML knows them: a carriage return alone ends one too.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('\r'))
 }
 
 /// Splits at each line that begins with the marker `---`. YAML allows such a line nowhere else, not
@@ -46,7 +71,7 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
     for (number, line) in (0u32..).zip(text.split_inclusive('\n')) {
         if is_marker(line) {
             if has_content {
-                chunks.push(Chunk { text: &text[start..offset], lines_before: start_line });
+                chunks.push(Chunk::new(&text[start..offset], start_line));
                 (start, start_line) = (offset, number);
             }
             has_content = true;
@@ -55,7 +80,7 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
         }
         offset += line.len();
     }
-    chunks.push(Chunk { text: &text[start..], lines_before: start_line });
+    chunks.push(Chunk::new(&text[start..], start_line));
     chunks
 }
 
@@ -76,32 +101,27 @@ fn read_chunk(chunk: Chunk<'_>, documents: &mut Vec<Document>) {
                 tree = TreeBuilder::new(chunk.lines_before);
             }
             Some(Ok((event, span))) => {
-                let line = line_number(span.start.line(), chunk.lines_before);
+                let line = chunk.file_line(chunk.own_line(&span.start));
                 if let Err(Refusal { line, message }) = tree.event(event, line) {
                     documents.push(tree.abandon(line, message));
                     return;
                 }
             }
             Some(Err(error)) => {
-                let (line, message) = explain(&error, chunk.text);
-                documents.push(tree.abandon(line_number(line, chunk.lines_before), message));
+                let line = chunk.own_line(error.marker());
+                let message = explain(&error, line, chunk.text);
+                documents.push(tree.abandon(chunk.file_line(line), message));
                 return;
             }
         }
     }
 }
 
-pub(super) fn line_number(line_in_chunk: usize, lines_before: u32) -> u32 {
-    u32::try_from(line_in_chunk).unwrap_or(u32::MAX).saturating_add(lines_before)
-}
-
-/// The line, what is wrong there and what was expected. The parser names the YAML rule; the cause that
-/// users meet most behind it is added.
-fn explain(error: &ScanError, text: &str) -> (usize, String) {
-    // A mistake that shows at the end may be told at the line after it.
-    let number = error.marker().line().min(text.lines().count()).max(1);
-    let line = text.lines().nth(number - 1).unwrap_or_default();
-    let place = if number == error.marker().line() {
+/// What is wrong at line `own_line` of `text` and what was expected. The parser names the YAML rule; the
+/// cause that users meet most behind it is added.
+fn explain(error: &ScanError, own_line: usize, text: &str) -> String {
+    let line = lines(text).nth(own_line - 1).unwrap_or_default();
+    let place = if own_line == error.marker().line() {
         format!("at column {}", error.marker().col() + 1)
     } else {
         "at the end of the document".to_owned()
@@ -115,7 +135,7 @@ fn explain(error: &ScanError, text: &str) -> (usize, String) {
     if !line.is_empty() {
         message.push_str(&format!(" (the line is `{}`)", shorten(line)));
     }
-    (number, message)
+    message
 }
 
 fn likely_cause(info: &str, line: &str) -> Option<&'static str> {

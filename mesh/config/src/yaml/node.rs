@@ -42,21 +42,21 @@ impl Node {
     }
 
     /// The line of what `path` (such as `metrics[0].kind`) leads to, or of the last part on the way
-    /// that exists.
-    pub(crate) fn line_of(&self, path: &str) -> u32 {
+    /// that exists; none if not even its first part does.
+    pub(crate) fn line_of(&self, path: &str) -> Option<u32> {
         let mut node = self;
-        let mut line = self.line;
+        let mut line = None;
         let mut rest = path;
         loop {
             rest = rest.strip_prefix('.').unwrap_or(rest);
             match &node.value {
                 NodeValue::Map(entries) => {
                     let Some((entry, after)) = entry_on_path(entries, rest) else { return line };
-                    (node, line, rest) = (&entry.value, entry.line, after);
+                    (node, line, rest) = (&entry.value, Some(entry.line), after);
                 }
                 NodeValue::List(items) => {
                     let Some((item, after)) = item_on_path(items, rest) else { return line };
-                    (node, line, rest) = (item, item.line, after);
+                    (node, line, rest) = (item, Some(item.line), after);
                 }
                 NodeValue::Scalar(_) => return line,
             }

@@ -1,0 +1,450 @@
+use std::collections::BTreeMap;
+
+use mesh_attributes::ValueType;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::duration::parse_duration;
+use super::parse;
+use crate::{
+    Action, CompiledAdapter, CompiledTemplate, FailPolicy, Handler, HeaderOperationKind, Instance,
+    InstanceFields, Kind, Resource, Rule, Sampling, Spec,
+};
+
+/// The only resource of `text`, which has no mistakes.
+fn one(text: &str) -> Resource {
+    let parsed = parse("test.yaml", text);
+    assert_eq!(parsed.problems, [], "{text}");
+    assert!(parsed.complete && parsed.refused.is_empty());
+    assert_eq!(parsed.resources.len(), 1);
+    Resource::clone(&parsed.resources[0])
+}
+
+/// A resource of `kind` named `x` in `istio-system`, with `spec` at line 5.
+fn resource(kind: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: config.istio.io/v1alpha2\nkind: {kind}\n\
+         metadata: {{name: x, namespace: istio-system}}\nspec:\n{spec}"
+    )
+}
+
+fn handler(spec: &str) -> Handler {
+    match one(&resource("handler", spec)).spec {
+        Spec::Handler(handler) => handler,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn instance(kind: &str, spec: &str) -> Instance {
+    match one(&resource(kind, spec)).spec {
+        Spec::Instance(instance) => instance,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rule(spec: &str) -> Rule {
+    match one(&resource("rule", spec)).spec {
+        Spec::Rule(rule) => rule,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    parse("test.yaml", text).problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_resource_is_known_by_kind_name_and_namespace() {
+    let read = one("# remark\n\n---\napiVersion: config.istio.io/v1alpha2\nkind: checknothing\n\
+                    metadata:\n  name: n-1\n  namespace: ns\n  labels: {a: b}\n  annotations:\n    \
+                    policy.istio.io/lang: CEL\nstatus: {}\n");
+    assert_eq!(read.key.to_string(), "n-1.checknothing.ns");
+    assert_eq!(read.key.kind, Kind::TypedInstance(CompiledTemplate::CheckNothing));
+    assert_eq!(read.origin.to_string(), "test.yaml:4");
+    assert_eq!(read.annotations["policy.istio.io/lang"], "CEL");
+}
+
+#[test]
+fn a_handler_speaks_under_its_short_name_unless_its_kind_is_the_adapter() {
+    let label = |kind| one(&resource(kind, "  {}")).key.handler_label();
+    assert_eq!(label("denier"), "x.denier.istio-system");
+    let read = one(&resource("handler", "  compiledAdapter: denier"));
+    assert_eq!(read.key.handler_label(), "x.istio-system");
+}
+
+#[test]
+fn a_handler_has_its_parameters_as_json_with_their_lines() {
+    let text = "  name: ignored\n  compiledAdapter: prometheus\n  params:\n    metrics:\n    - \
+                name: a\n      instanceName: a.instance.ns\n      kind: COUNTER\n    - \
+                name: \"b\"\n      label_names: [y, \"n\"]\n";
+    let handler = handler(text);
+    assert_eq!(handler.adapter, CompiledAdapter::Prometheus);
+    assert_eq!(
+        handler.params.value(),
+        &json!({"metrics": [
+            {"name": "a", "instance_name": "a.instance.ns", "kind": "COUNTER"},
+            {"name": "b", "label_names": ["y", "n"]},
+        ]})
+    );
+    for (path, line) in [
+        ("", 7),
+        ("metrics", 8),
+        ("metrics[0]", 9),
+        ("metrics[0].kind", 11),
+        ("metrics[0].instance_name", 10),
+        ("metrics[0].instanceName", 10),
+        ("metrics[0].buckets.bounds", 9),
+        ("metrics[1].label_names[1]", 13),
+        ("metrics[7]", 8),
+        ("metrics[", 8),
+        ("other", 7),
+        ("é[0]", 7),
+    ] {
+        assert_eq!(handler.params.line_of(path), line, "{path}");
+    }
+}
+
+#[test]
+fn keys_with_dots_are_found_by_path() {
+    let handler = handler(
+        "  compiledAdapter: stdio\n  params:\n    severity_levels:\n      a.b: INFO\n      a: {c: \
+         1}\n",
+    );
+    assert_eq!(handler.params.line_of("severity_levels.a.b"), 8);
+    assert_eq!(handler.params.line_of("severity_levels.a.c"), 9);
+}
+
+#[test]
+fn booleans_of_yaml_1_1_are_read_where_a_boolean_is_wanted() {
+    let params = |text: &str| {
+        handler(&format!("  compiledAdapter: listchecker\n  params: {text}")).params.value().clone()
+    };
+    assert_eq!(
+        params("{blacklist: yes, overrides: [on, n, 1]}"),
+        json!({"blacklist": true, "overrides": ["on", "n", 1]})
+    );
+    assert_eq!(params("{blacklist: Off}"), json!({"blacklist": false}));
+    assert_eq!(params("{blacklist: 'yes'}"), json!({"blacklist": "yes"}));
+    assert_eq!(params("{blacklist: yEs}"), json!({"blacklist": "yEs"}));
+    let text = "  actions: [{handler: on, instances: [y, n]}]\n  sampling: {random: \
+                {useIndependentRandomness: on}}";
+    let rule = rule(text);
+    assert_eq!(rule.actions[0].handler.value, "on");
+    assert!(rule.sampling.unwrap().random.unwrap().independent);
+}
+
+#[test]
+fn a_handler_without_parameters_has_an_empty_object() {
+    for text in ["  compiledAdapter: denier", "  compiled_adapter: denier\n  params:\n"] {
+        let handler = handler(text);
+        assert_eq!(handler.params.value(), &json!({}));
+        assert_eq!(handler.params.line_of("status.code"), 4);
+    }
+}
+
+#[test]
+fn instances_have_their_expressions_with_lines() {
+    let read = instance(
+        "instance",
+        "  compiledTemplate: metric\n  params:\n    value: 1\n    dimensions:\n      b: \
+         source.name | \"unknown\"\n      a: >-\n        request.path |\n        \"\"\n    \
+         monitored_resource_type: '\"UNSPECIFIED\"'\n",
+    );
+    let InstanceFields::Metric(fields) = &read.fields else { panic!("{read:?}") };
+    let text = |text: &crate::Text| (text.value.clone(), text.line);
+    assert_eq!(fields.value.as_ref().map(text), Some(("1".to_owned(), 7)));
+    let dimensions: Vec<_> = fields.dimensions.iter().map(|(k, v)| (k.as_str(), text(v))).collect();
+    assert_eq!(
+        dimensions,
+        [
+            ("a", ("request.path | \"\"".to_owned(), 10)),
+            ("b", ("source.name | \"unknown\"".to_owned(), 9)),
+        ]
+    );
+    assert_eq!(
+        fields.monitored_resource_type.as_ref().map(text),
+        Some(("\"UNSPECIFIED\"".to_owned(), 13))
+    );
+    assert_eq!(read.fields.template(), CompiledTemplate::Metric);
+}
+
+#[test]
+fn both_spellings_of_an_instance_say_the_same() {
+    let fields = "value: source.ip";
+    let old = instance("listentry", &format!("  {fields}"));
+    let new =
+        instance("instance", &format!("  compiledTemplate: listentry\n  params: {{{fields}}}"));
+    let value = |read: &Instance| match &read.fields {
+        InstanceFields::ListEntry { value } => value.clone().map(|text| text.value),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(value(&old), Some("source.ip".to_owned()));
+    assert_eq!(value(&old), value(&new));
+    assert_eq!(instance("checknothing", "").fields, InstanceFields::CheckNothing);
+}
+
+#[test]
+fn a_log_entry_has_all_its_fields() {
+    let read = instance(
+        "logentry",
+        "  severity: '\"info\"'\n  timestamp: request.time\n  variables: {user: source.user}\n  \
+         monitoredResourceDimensions: {}\n  monitored_resource_type: \"\"\n",
+    );
+    let InstanceFields::LogEntry(fields) = &read.fields else { panic!("{read:?}") };
+    assert_eq!(fields.severity.as_ref().unwrap().value, "\"info\"");
+    assert_eq!(fields.timestamp.as_ref().unwrap().line, 6);
+    assert_eq!(fields.variables["user"].value, "source.user");
+    assert_eq!(fields.monitored_resource_type, None);
+}
+
+#[test]
+fn a_rule_has_match_actions_and_header_operations_in_order() {
+    let rule = rule(
+        "  match: request.path == \"/admin\"\n  actions:\n  - handler: a.handler\n    instances: [i, \
+         j.metric.ns]\n    name: out\n  - {handler: b, instances: [k]}\n  \
+         requestHeaderOperations:\n  - {name: x-user, values: [out.output.value, '\"b\"']}\n  - \
+         {name: \":path\", operation: REMOVE}\n  response_header_operations:\n  - {name: a, values: \
+         ['\"c\"'], operation: 2}\n  failPolicy: open\n",
+    );
+    assert_eq!(rule.match_expression.unwrap().value, "request.path == \"/admin\"");
+    let names = |action: &Action| {
+        let instances: Vec<_> = action.instances.iter().map(|text| text.value.clone()).collect();
+        (action.handler.value.clone(), instances.join(" "), action.name.is_some())
+    };
+    let actions: Vec<_> = rule.actions.iter().map(names).collect();
+    assert_eq!(
+        actions,
+        [
+            ("a.handler".to_owned(), "i j.metric.ns".to_owned(), true),
+            ("b".to_owned(), "k".to_owned(), false),
+        ]
+    );
+    let kinds: Vec<_> =
+        rule.request_header_operations.iter().map(|operation| operation.kind).collect();
+    assert_eq!(kinds, [HeaderOperationKind::Replace, HeaderOperationKind::Remove]);
+    assert_eq!(rule.response_header_operations[0].kind, HeaderOperationKind::Append);
+    assert_eq!(rule.fail_policy, Some(FailPolicy::Open));
+}
+
+#[test]
+fn an_empty_match_always_applies_and_actions_may_be_empty_beside_header_operations() {
+    for unset in ["", "~", "\"\"", "'  '"] {
+        let rule = rule(&format!(
+            "  match: {unset}\n  actions: []\n  responseHeaderOperations: [{{name: a, operation: \
+             REMOVE}}]\n"
+        ));
+        assert_eq!(rule.match_expression, None, "{unset}");
+        assert!(rule.actions.is_empty());
+    }
+}
+
+#[test]
+fn sampling_has_a_share_and_a_rate() {
+    let read = rule(
+        "  actions: [{handler: h, instances: [i]}]\n  sampling:\n    random:\n      \
+         attributeExpression: request.headers[\"p\"]\n      percentSampled: {numerator: 250, \
+         denominator: TEN_THOUSAND}\n    rateLimit: {samplingDuration: 1.5s, maxUnsampledEntries: \
+         \"10\", samplingRate: 100}\n",
+    );
+    let Some(Sampling { random: Some(random), rate_limit: Some(rate) }) = read.sampling else {
+        panic!()
+    };
+    assert_eq!((random.numerator, random.denominator, random.independent), (250, 10_000, false));
+    assert_eq!(random.attribute_expression.unwrap().line, 8);
+    let rate = (rate.period_nanos, rate.max_unsampled_entries, rate.sampling_rate);
+    assert_eq!(rate, (1_500_000_000, 10, 100));
+}
+
+#[test]
+fn durations_are_those_of_protobuf() {
+    assert_eq!(parse_duration("0.000000001s"), Some(1));
+    assert_eq!(parse_duration("5s"), Some(5_000_000_000));
+    for bad in ["", "s", "5", "1m", "-1s", "1.0000000001s", ".5s", "1e3s", "99999999999999999999s"]
+    {
+        assert_eq!(parse_duration(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_manifest_declares_types_by_name_or_number() {
+    let read = one(&resource(
+        "attributemanifest",
+        "  revision: \"1\"\n  name: proxy\n  attributes:\n    source.ip: {valueType: IP_ADDRESS}\n    \
+         response.total-size: {value_type: 2, description: bytes}\n",
+    ));
+    let Spec::AttributeManifest(manifest) = read.spec else { panic!() };
+    let read: BTreeMap<_, _> = manifest
+        .attributes
+        .iter()
+        .map(|(name, declaration)| (name.as_str(), (declaration.value_type, declaration.line)))
+        .collect();
+    let expected =
+        [("response.total-size", (ValueType::Int64, 9)), ("source.ip", (ValueType::IpAddress, 8))];
+    assert_eq!(read, BTreeMap::from(expected));
+}
+
+#[test]
+fn a_list_as_kubectl_prints_it_has_its_items() {
+    let item = |name: &str| {
+        format!(
+            "- apiVersion: config.istio.io/v1alpha2\n  kind: denier\n  metadata:\n    name: {name}\n\
+             \x20   namespace: ns\n    resourceVersion: \"7\"\n  spec: {{}}\n"
+        )
+    };
+    let text =
+        format!("apiVersion: v1\nkind: List\nmetadata: {{}}\nitems:\n{}{}", item("a"), item("b"));
+    let parsed = parse("test.yaml", &text);
+    assert_eq!(parsed.problems, []);
+    let places: Vec<_> = parsed.resources.iter().map(|read| read.origin.line).collect();
+    assert_eq!(places, [5, 12]);
+}
+
+#[test]
+fn what_is_refused_is_known_and_what_cannot_be_known_makes_a_file_incomplete() {
+    let good = resource("denier", "  {}\n");
+    let refused = resource("rule", "  nothing: 1\n");
+    let parsed = parse("test.yaml", &format!("{good}---\n{refused}"));
+    assert!(parsed.complete);
+    assert_eq!(parsed.resources.len(), 1);
+    let keys: Vec<_> = parsed.refused.iter().map(ToString::to_string).collect();
+    assert_eq!(keys, ["x.rule.istio-system"]);
+    for (text, complete) in [
+        ("kind: [", false),
+        ("text", false),
+        ("kind: rule\nmetadata: {name: a}", false),
+        (
+            "apiVersion: config.istio.io/v1alpha2\nkind: rul\nmetadata: {name: a, namespace: b}",
+            false,
+        ),
+        ("apiVersion: config.istio.io/v1alpha2\nkind: QuotaSpec\nmetadata: {}", true),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {}", true),
+    ] {
+        let parsed = parse("test.yaml", &format!("{good}---\n{text}\n"));
+        assert_eq!(parsed.complete, complete, "{text}");
+        assert_eq!((parsed.resources.len(), parsed.problems.is_empty()), (1, false), "{text}");
+    }
+}
+
+#[test]
+fn no_more_problems_than_a_screenful_are_listed() {
+    let fields: String = (0..500).map(|i| format!("  field{i}: 1\n")).collect();
+    let told = mistakes(&resource("denier", "").replace("spec:", &fields.replace("  ", "")));
+    assert_eq!(told.len(), 201);
+    assert_eq!(told[200], "test.yaml: 300 more problems of this file are not listed");
+}
+
+#[test]
+fn names_are_bounded_as_kubernetes_does_it() {
+    let named = |name: &str, namespace: &str| {
+        format!(
+            "apiVersion: config.istio.io/v1alpha2\nkind: denier\nmetadata: {{name: \"{name}\", \
+             namespace: \"{namespace}\"}}\n"
+        )
+    };
+    let (name, namespace) = ("n".repeat(253), "s".repeat(63));
+    assert_eq!(mistakes(&named(&name, &namespace)), Vec::<String>::new());
+    let too_long = mistakes(&named(&(name + "n"), &(namespace + "s")));
+    assert!(too_long[0].contains("has 254 characters, at most 253 are allowed"), "{too_long:?}");
+    assert!(too_long[1].contains("has 64 characters, at most 63 are allowed"), "{too_long:?}");
+    for bad in ["", "-a", "a-", "a b", "A", "é", "a_b", "a/b", "..", "a\\n"] {
+        assert_ne!(mistakes(&named(bad, "ns")), Vec::<String>::new(), "{bad}");
+        assert_ne!(mistakes(&named("a", bad)), Vec::<String>::new(), "{bad}");
+    }
+}
+
+/// A YAML scalar in double quotes.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+fn label() -> impl Strategy<Value = String> {
+    "[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?"
+}
+
+/// Expressions and header values are any text here.
+fn text() -> impl Strategy<Value = String> {
+    any::<String>().prop_filter("an expression", |text| !text.trim().is_empty())
+}
+
+proptest! {
+    #[test]
+    fn a_rule_is_read_as_it_was_written(
+        name in label(),
+        namespace in label(),
+        condition in text(),
+        actions in prop::collection::vec(
+            (label(), prop::collection::btree_set(label(), 1..4)), 1..4),
+        header_values in prop::collection::vec(text(), 1..4),
+    ) {
+        let mut yaml = format!(
+            "apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata:\n  name: {}\n  \
+             namespace: {}\nspec:\n  match: {}\n  actions:\n",
+            quoted(&name), quoted(&namespace), quoted(&condition),
+        );
+        for (handler, instances) in &actions {
+            let instances: Vec<_> = instances.iter().map(|name| quoted(name)).collect();
+            yaml += &format!("  - handler: {}\n    instances:\n", quoted(handler));
+            for instance in instances {
+                yaml += &format!("    - {instance}\n");
+            }
+        }
+        let values: Vec<_> = header_values.iter().map(|value| quoted(value)).collect();
+        yaml += &format!("  requestHeaderOperations: [{{name: a, values: [{}]}}]\n", values.join(", "));
+
+        let read = one(&yaml);
+        prop_assert_eq!(read.key.name.as_str(), &name);
+        prop_assert_eq!(read.key.namespace.as_str(), &namespace);
+        let Spec::Rule(rule) = read.spec else { panic!() };
+        prop_assert_eq!(rule.match_expression.unwrap().value, condition);
+        let read_actions: Vec<_> = rule.actions.into_iter().map(|action| {
+            (action.handler.value, action.instances.into_iter().map(|text| text.value).collect())
+        }).collect();
+        prop_assert_eq!(read_actions, actions);
+        let read_values = rule.request_header_operations[0].values.iter();
+        prop_assert!(read_values.map(|text| &text.value).eq(&header_values));
+    }
+
+    #[test]
+    fn dimensions_are_read_as_they_were_written(
+        dimensions in prop::collection::btree_map(any::<String>(), text(), 0..6),
+    ) {
+        let mut yaml = resource("instance", "  compiledTemplate: metric\n  params:\n    dimensions:\n");
+        for (name, expression) in &dimensions {
+            // A quoted key of more than 1024 characters needs a `?` in YAML.
+            yaml += &format!("      ? {}\n      : {}\n", quoted(name), quoted(expression));
+        }
+        let merge_key = dimensions.contains_key("<<");
+        prop_assume!(!merge_key);
+        let Spec::Instance(Instance { fields: InstanceFields::Metric(fields), .. }) = one(&yaml).spec
+        else { panic!() };
+        let read = fields.dimensions.into_iter().map(|(name, text)| (name, text.value));
+        prop_assert_eq!(read.collect::<BTreeMap<_, _>>(), dimensions);
+    }
+
+    #[test]
+    fn parameters_are_read_as_the_json_that_was_written(
+        texts in prop::collection::btree_map("[a-z]{1,8}", any::<String>(), 0..6),
+        numbers in prop::collection::vec(any::<i64>(), 0..6),
+        truth in any::<bool>(),
+    ) {
+        let params = json!({"texts": texts, "numbers": numbers, "nested": [{"truth": truth}, null]});
+        let handler = handler(&format!("  compiledAdapter: stdio\n  params: {params}\n"));
+        prop_assert_eq!(handler.params.value(), &params);
+    }
+
+    #[test]
+    fn a_file_with_any_byte_changed_is_read_or_refused(at in 0usize..400, byte in 0u8..128) {
+        let mut bytes = resource(
+            "rule",
+            "  match: a == \"b\"\n  actions: &x\n  - handler: h\n    instances: [i, 'j']\n",
+        ).into_bytes();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        let text = String::from_utf8(bytes).unwrap();
+        let parsed = parse("test.yaml", &text);
+        prop_assert!(
+            parsed.resources.len() == 1 || !parsed.problems.is_empty(),
+            "a resource is lost without a word: {}", text
+        );
+    }
+}
