@@ -9,6 +9,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 
 use crate::compile_cache::CompileCache;
 use crate::guest::GuestState;
+use crate::log_stream::LogStreams;
 use crate::series::SeriesStore;
 use crate::ticker::Ticker;
 use crate::{Component, HostError, imports};
@@ -37,6 +38,7 @@ pub struct AdapterHost {
     cache: Option<CompileCache>,
     max_component: u64,
     series: Arc<SeriesStore>,
+    log_streams: LogStreams,
 }
 
 /// A component of `wit-component` consists of the adapter's module and two or three small ones that
@@ -89,6 +91,7 @@ impl AdapterHost {
             cache,
             max_component: options.max_component,
             series: Arc::default(),
+            log_streams: LogStreams::default(),
         })
     }
 
@@ -117,6 +120,10 @@ impl AdapterHost {
     /// The series of all handlers.
     pub fn series(&self) -> &Arc<SeriesStore> {
         &self.series
+    }
+
+    pub(crate) fn log_streams(&self) -> &LogStreams {
+        &self.log_streams
     }
 
     fn read(&self, name: &str, file: &Path) -> Result<Vec<u8>, HostError> {

@@ -13,6 +13,7 @@ mod guest;
 mod handler;
 mod host;
 mod imports;
+mod log_stream;
 mod series;
 mod spec;
 mod template;

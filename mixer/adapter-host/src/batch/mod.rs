@@ -1,10 +1,14 @@
 //! Batches of report instances on their way to an adapter.
 
 mod interner;
+mod key;
 mod log;
 mod metric;
+mod texts;
 
 use std::fmt;
+
+use mesh_attributes::{StringMap, Timestamp};
 
 pub(crate) use self::interner::SeriesInterner;
 pub use self::log::LogBatch;
@@ -23,4 +27,16 @@ impl fmt::Display for FailedElement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "element {}: {}", self.element, self.message)
     }
+}
+
+/// Nanoseconds since the epoch, held at the ends of the range.
+pub(crate) fn epoch_nanos(moment: Timestamp) -> i64 {
+    moment.seconds.saturating_mul(1_000_000_000).saturating_add(moment.nanos.into())
+}
+
+fn sorted_entries(map: &dyn StringMap) -> Vec<(String, String)> {
+    let mut entries = Vec::new();
+    map.each(&mut |key, value| entries.push((key.to_owned(), value.to_owned())));
+    entries.sort_unstable();
+    entries
 }

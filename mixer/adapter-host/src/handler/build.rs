@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use mesh_attributes::ValueType;
 use tokio::time::{Instant, timeout_at};
@@ -8,11 +8,14 @@ use super::breaker::Breaker;
 use super::lease::judge;
 use super::pool::Pool;
 use super::status::Counts;
+use super::talk::TalkLimit;
 use super::{Handler, Surroundings};
 use crate::bindings::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::mixmesh::adapter::types;
 use crate::guest::{self, Guest, GuestExports, GuestState};
+use crate::log_stream::Target;
 use crate::series::HandlerSeries;
+use crate::template::VERSION;
 use crate::{
     AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
 };
@@ -33,11 +36,17 @@ impl Handler {
         let handler = Self::prepare(host, component, spec)?;
         let first = handler.instantiate().await?;
         let limits = &handler.spec.limits;
-        handler
-            .surroundings
+        let surroundings = &handler.surroundings;
+        surroundings
             .series
             .commit(limits.series, limits.series_bytes)
             .map_err(|conflict| refused("", conflict))?;
+        if let Some(target) = handler.stream_target()? {
+            let stream = host.log_streams().open(&target).map_err(|error| {
+                refused("output_path", format!("the stream cannot be opened: {error}"))
+            })?;
+            surroundings.stream.set(stream).expect("nobody else opens the handler's stream");
+        }
         handler.pool.put(Box::new(first));
         Ok(Arc::new(handler))
     }
@@ -51,7 +60,9 @@ impl Handler {
         component: Arc<Component>,
         spec: HandlerSpec,
     ) -> Result<(), BuildError> {
-        Self::prepare(host, component, spec)?.instantiate().await.map(drop)
+        let handler = Self::prepare(host, component, spec)?;
+        handler.instantiate().await?;
+        handler.stream_target().map(drop)
     }
 
     fn prepare(
@@ -79,7 +90,9 @@ impl Handler {
         let surroundings = Surroundings {
             handler: spec.name.clone(),
             series: HandlerSeries::new(host.series(), &spec.name),
-            messages_dropped: AtomicU64::new(0),
+            talk: TalkLimit::new(spec.limits.log_rate, std::time::Instant::now()),
+            stream: OnceLock::new(),
+            writes_refused: AtomicU64::new(0),
         };
         Ok(Self {
             parameters: spec.params.to_string(),
@@ -90,6 +103,15 @@ impl Handler {
             component,
             spec,
         })
+    }
+
+    /// Where the component's log lines go, if it can write any.
+    fn stream_target(&self) -> Result<Option<Target>, BuildError> {
+        if !self.component.can_call(&format!("mixmesh:host/log@{VERSION}"), "write") {
+            return Ok(None);
+        }
+        let target = Target::from_parameters(&self.spec.params);
+        target.map(Some).map_err(|problems| BuildError::Refused { problems })
     }
 
     /// Makes an instance of the component and configures it.

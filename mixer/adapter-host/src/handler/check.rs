@@ -1,7 +1,8 @@
-use mesh_attributes::{OwnedValue, Timestamp};
+use mesh_attributes::OwnedValue;
 
 use super::Handler;
 use super::lease::until;
+use crate::batch::epoch_nanos;
 use crate::bindings::mixmesh::adapter::types;
 use crate::{AdapterValue, CallError, Fault, InstanceIndex, Template};
 
@@ -92,9 +93,4 @@ impl Handler {
             }
         }
     }
-}
-
-/// Nanoseconds since the epoch, held at the ends of the range.
-fn epoch_nanos(moment: Timestamp) -> i64 {
-    moment.seconds.saturating_mul(1_000_000_000).saturating_add(moment.nanos.into())
 }

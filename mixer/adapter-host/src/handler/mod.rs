@@ -8,6 +8,7 @@ mod pool;
 mod report;
 mod status;
 mod surroundings;
+mod talk;
 
 use std::sync::Arc;
 

@@ -1,22 +1,126 @@
 use super::Handler;
+use super::lease::until;
+use crate::bindings::mixmesh::adapter::types;
 use crate::{CallError, FailedElement, LogBatch, MetricBatch};
 
 impl Handler {
-    /// placeholder
+    /// Hands metric instances to the adapter: once, in one call as a rule and in several when they would
+    /// not fit into its memory. Each call has [`crate::Limits::report_deadline`].
+    ///
+    /// Returns the elements that were not taken; all others were.
+    ///
+    /// # Errors
+    /// When the first call fails: nothing counts as delivered then. Elements of a later call that fails
+    /// are among those returned.
     pub async fn report_metrics(
         &self,
         batch: &MetricBatch,
     ) -> Result<Vec<FailedElement>, CallError> {
-        let _ = batch;
-        Ok(Vec::new())
+        let mut failed = Failed::default();
+        let mut start = 0;
+        while start < batch.len() {
+            let mut lease = match self.lease(self.spec.limits.report_deadline).await {
+                Ok(lease) => lease,
+                Err(cause) => {
+                    failed.rest(batch.elements(start), &cause)?;
+                    break;
+                }
+            };
+            let deadline = lease.deadline;
+            let guest = lease.guest();
+            let instances = &self.spec.instances;
+            let chunk = guest.series.chunk(batch, start, instances, &mut failed.elements);
+            start = chunk.end;
+            let Some(interface) = guest.exports.metric.as_ref().filter(|_| !chunk.is_empty())
+            else {
+                // Nothing in it was as declared, and nothing was introduced.
+                lease.finish(Ok(Ok(())))?;
+                continue;
+            };
+            let store = &mut guest.store;
+            let call = chunk.call(async |batch| interface.call_report(store, batch).await);
+            let outcome = until(deadline, call).await;
+            match lease.finish(outcome) {
+                Ok(refused) => failed.refused(refused, chunk.elements()),
+                Err(cause) => failed.rest(chunk.elements().iter().copied(), &cause)?,
+            }
+            failed.delivered = true;
+        }
+        self.count(failed)
     }
 
-    /// placeholder
+    /// Hands log entries to the adapter, as [`Self::report_metrics`] does with metrics.
+    ///
+    /// # Errors
+    /// As there.
     pub async fn report_log_entries(
         &self,
         batch: &LogBatch,
     ) -> Result<Vec<FailedElement>, CallError> {
-        let _ = batch;
-        Ok(Vec::new())
+        let mut failed = Failed::default();
+        for call in batch.calls(&self.spec.instances, &mut failed.elements) {
+            let mut lease = match self.lease(self.spec.limits.report_deadline).await {
+                Ok(lease) => lease,
+                Err(cause) => {
+                    failed.rest(call.elements(), &cause)?;
+                    continue;
+                }
+            };
+            let deadline = lease.deadline;
+            let guest = lease.guest();
+            let interface = guest.exports.logentry.as_ref().expect("instances match the exports");
+            let store = &mut guest.store;
+            let outcome = call.call(async |batch| interface.call_report(store, batch).await);
+            let outcome = until(deadline, outcome).await;
+            match lease.finish(outcome) {
+                Ok(refused) => {
+                    failed.elements.extend(refused.into_iter().map(|element| FailedElement {
+                        element: element.element,
+                        message: element.message,
+                    }));
+                }
+                Err(cause) => failed.rest(call.elements(), &cause)?,
+            }
+            failed.delivered = true;
+        }
+        self.count(failed)
+    }
+
+    fn count(&self, failed: Failed) -> Result<Vec<FailedElement>, CallError> {
+        self.counts.failed_elements.add(failed.elements.len() as u64);
+        Ok(failed.elements)
+    }
+}
+
+/// What was not delivered so far.
+#[derive(Debug, Default)]
+struct Failed {
+    elements: Vec<FailedElement>,
+    /// Whether a call was made.
+    delivered: bool,
+}
+
+impl Failed {
+    /// Notes what the adapter refused: positions in `elements`.
+    fn refused(&mut self, refused: Vec<types::FailedElement>, elements: &[u32]) {
+        self.elements.extend(refused.into_iter().filter_map(|refused| {
+            // A position out of range is the adapter's mistake and stands for nothing.
+            let element = *elements.get(refused.element as usize)?;
+            Some(FailedElement { element, message: refused.message })
+        }));
+    }
+
+    /// Notes that a call failed with all its elements; when it was the first one, that is the result.
+    fn rest(
+        &mut self,
+        elements: impl Iterator<Item = u32>,
+        cause: &CallError,
+    ) -> Result<(), CallError> {
+        if !self.delivered {
+            return Err(cause.clone());
+        }
+        let failed = |element| FailedElement { element, message: cause.to_string() };
+        self.elements.extend(elements.map(failed));
+        Ok(())
     }
 }

@@ -39,6 +39,10 @@ pub struct HandlerStatus {
     pub series_overflowed: u64,
     /// Diagnostic messages dropped because there were too many.
     pub messages_dropped: u64,
+    /// Batches of log lines that the handler's stream did not take, because it does not keep up.
+    pub log_writes_refused: u64,
+    /// Batches of log lines that were taken and could not be written; handlers with one file share this.
+    pub log_writes_lost: u64,
 }
 
 /// What is counted as calls go by.
@@ -87,7 +91,9 @@ impl Handler {
             instances_in_use: self.pool.in_use(),
             series,
             series_overflowed,
-            messages_dropped: self.surroundings.messages_dropped.load(Ordering::Relaxed),
+            messages_dropped: self.surroundings.talk.dropped(),
+            log_writes_refused: self.surroundings.writes_refused.load(Ordering::Relaxed),
+            log_writes_lost: self.surroundings.stream.get().map_or(0, |s| s.lost_writes()),
         }
     }
 }

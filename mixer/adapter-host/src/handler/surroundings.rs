@@ -1,6 +1,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
+use super::talk::TalkLimit;
 use crate::bindings::mixmesh::host::log::Level;
+use crate::log_stream::{LogStream, Refusal};
 use crate::series::HandlerSeries;
 
 /// The longest diagnostic message, in bytes; what is longer is cut.
@@ -9,22 +13,42 @@ const MAX_MESSAGE: usize = 4096;
 /// What the instances of one handler's component reach through their imports.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
-    pub(crate) handler: String,
+    pub(super) handler: String,
     pub(crate) series: HandlerSeries,
-    pub(crate) messages_dropped: AtomicU64,
+    pub(super) talk: TalkLimit,
+    /// Open from the end of the first `configure`, if the component can write at all.
+    pub(super) stream: OnceLock<Arc<LogStream>>,
+    pub(super) writes_refused: AtomicU64,
 }
 
 impl Surroundings {
-    /// Passes a guest's message on to our log, if it is not too talkative.
+    /// Passes a guest's message on to our log, if it is not too talkative. Control characters are
+    /// escaped: the message is one line.
     pub(crate) fn say(&self, level: Level, message: &str) {
-        let _ = (&self.messages_dropped, Ordering::Relaxed);
+        let Some(dropped) = self.talk.admit(Instant::now()) else { return };
         let message = message[..message.floor_char_boundary(MAX_MESSAGE)].escape_debug();
         let handler = &self.handler;
+        if dropped > 0 {
+            tracing::warn!(
+                handler,
+                dropped,
+                "messages of an adapter were dropped, it talks too much"
+            );
+        }
         match level {
             Level::Debug => tracing::debug!(handler, "an adapter says: {message}"),
             Level::Info => tracing::info!(handler, "an adapter says: {message}"),
             Level::Warn => tracing::warn!(handler, "an adapter says: {message}"),
             Level::Error => tracing::error!(handler, "an adapter says: {message}"),
         }
+    }
+
+    /// Appends lines to the handler's stream.
+    pub(crate) fn write(&self, lines: String) -> Result<(), Refusal> {
+        let outcome = self.stream.get().ok_or(Refusal::Closed).and_then(|s| s.write(lines));
+        if outcome.is_err() {
+            self.writes_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
     }
 }

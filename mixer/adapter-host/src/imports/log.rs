@@ -1,5 +1,6 @@
 use crate::bindings::mixmesh::host::log::{self, Level, WriteError};
 use crate::guest::GuestState;
+use crate::log_stream::Refusal;
 
 impl log::Host for GuestState {
     fn log(&mut self, level: Level, message: String) {
@@ -7,7 +8,9 @@ impl log::Host for GuestState {
     }
 
     fn write(&mut self, lines: String) -> Result<(), WriteError> {
-        let _ = lines;
-        Err(WriteError::Closed)
+        self.surroundings.write(lines).map_err(|refusal| match refusal {
+            Refusal::Full => WriteError::Full,
+            Refusal::Closed => WriteError::Closed,
+        })
     }
 }
