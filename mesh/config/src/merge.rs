@@ -107,3 +107,108 @@ fn keep(
 fn is_refused(files: &BTreeMap<Arc<str>, FileContent>, key: &ResourceKey) -> bool {
     files.values().any(|file| file.parsed.refused.contains(key))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Kind, Namespace, ResourceName, Rule, Spec};
+
+    /// What a file says of one resource.
+    #[derive(Debug, Clone, Copy)]
+    enum Said {
+        Nothing,
+        Good(u8),
+        Flawed,
+    }
+
+    #[derive(Debug, Clone)]
+    struct FileState {
+        said: Vec<Said>,
+        complete: bool,
+        leaving: bool,
+    }
+
+    fn key(index: usize) -> ResourceKey {
+        ResourceKey {
+            kind: Kind::Rule,
+            namespace: Namespace::new("ns").unwrap(),
+            name: ResourceName::new(&format!("r{index}"), Kind::Rule).unwrap(),
+        }
+    }
+
+    fn content(file: &Arc<str>, state: &FileState) -> FileContent {
+        let mut parsed = Parsed { complete: state.complete, ..Parsed::default() };
+        for (index, said) in state.said.iter().enumerate() {
+            match said {
+                Said::Nothing => {}
+                Said::Good(version) => parsed.resources.push(Arc::new(Resource {
+                    key: key(index),
+                    origin: Origin { file: Arc::clone(file), line: 1 },
+                    annotations: BTreeMap::from([("version".to_owned(), version.to_string())]),
+                    spec: Spec::Rule(Rule::default()),
+                })),
+                Said::Flawed => {
+                    parsed.refused.insert(key(index));
+                }
+            }
+        }
+        FileContent { parsed, leaving: state.leaving }
+    }
+
+    fn said() -> impl Strategy<Value = Said> {
+        prop_oneof![Just(Said::Nothing), (0u8..3).prop_map(Said::Good), Just(Said::Flawed)]
+    }
+
+    /// A moment of the folder: each of three files may be there, saying something of four resources.
+    fn moment() -> impl Strategy<Value = Vec<Option<FileState>>> {
+        let file = (prop::collection::vec(said(), 4), any::<bool>(), any::<bool>())
+            .prop_map(|(said, complete, leaving)| FileState { said, complete, leaving });
+        prop::collection::vec(prop::option::of(file), 3)
+    }
+
+    proptest! {
+        #[test]
+        fn only_a_good_version_replaces_and_only_a_whole_file_removes(
+            moments in prop::collection::vec(moment(), 1..8),
+        ) {
+            let names: [Arc<str>; 3] = ["a.yaml".into(), "b.yaml".into(), "c.yaml".into()];
+            let mut in_force = Resources::new();
+            for moment in moments {
+                let files: BTreeMap<_, _> = names
+                    .iter()
+                    .zip(&moment)
+                    .filter_map(|(name, state)| Some((Arc::clone(name), content(name, state.as_ref()?))))
+                    .collect();
+                let (next, problems) = merge(&files, &in_force);
+                for index in 0..4 {
+                    let key = key(index);
+                    let offered: Vec<_> = files
+                        .values()
+                        .flat_map(|file| &file.parsed.resources)
+                        .filter(|resource| resource.key == key)
+                        .collect();
+                    let flawed = files.values().any(|file| file.parsed.refused.contains(&key));
+                    let before = in_force.get(&key);
+                    let home = before.and_then(|old| files.get(&old.origin.file));
+                    let uncertain = flawed || home.is_some_and(|file| !file.parsed.complete);
+                    match next.get(&key) {
+                        Some(new) if offered.is_empty() => {
+                            prop_assert!(uncertain && before == Some(new));
+                            let told = |problem: &Problem| problem.object.as_ref() == Some(&key);
+                            prop_assert!(flawed || problems.iter().any(told));
+                        }
+                        Some(new) => prop_assert!(offered.contains(&new)),
+                        None => prop_assert!(offered.is_empty() && (before.is_none() || !uncertain)),
+                    }
+                }
+                // Nothing changes by merging the same again.
+                let (again, problems_again) = merge(&files, &next);
+                prop_assert_eq!(&again, &next);
+                prop_assert_eq!(problems_again.len(), problems.len());
+                in_force = next;
+            }
+        }
+    }
+}
