@@ -104,19 +104,28 @@ impl Filter {
     /// The request's headers are there.
     pub fn on_request_headers<H: StreamHost>(&self, host: &mut H) -> Flow {
         let scope = self.site.config.scope(host.route());
-        self.begin(host, &scope);
-        if scope.report == Switch::On
-            && scope.policies.report == FailPolicy::Closed
-            && self.site.worker.mixer().reports.is_full()
-        {
-            host.count(Counter::ReportRefused, 1);
-            let denial = Denial::unavailable("mixer takes no reports", NO_REPORT);
-            return self.refuse(Rc::new(denial));
+        let now = host.now();
+        let wall = timestamp(host.wall_clock());
+        let look = {
+            // One bag for all, so that the headers are read once.
+            let bag = RequestBag::new(host, &scope.statics, wall);
+            self.begin(now, wall, &bag, &scope);
+            if self.must_refuse_for_reports(&scope) {
+                None
+            } else if scope.check == Switch::Off {
+                return Flow::Continue;
+            } else {
+                Some(self.look(host, now, &bag, &scope, 0))
+            }
+        };
+        match look {
+            Some(look) => self.act(host, &scope, look, 0),
+            None => {
+                host.count(Counter::ReportRefused, 1);
+                let denial = Denial::unavailable("mixer takes no reports", NO_REPORT);
+                self.refuse(Rc::new(denial))
+            }
         }
-        if scope.check == Switch::Off {
-            return Flow::Continue;
-        }
-        self.decide(host, &scope, 0)
     }
 
     /// A wake-up that another filter of this worker asked for.
@@ -128,7 +137,13 @@ impl Filter {
         };
         let Some(scope) = self.scope() else { return Flow::Wait };
         match event {
-            WakeEvent::Answered => self.decide(host, &scope, waits),
+            WakeEvent::Answered => {
+                let look = {
+                    let bag = RequestBag::new(host, &scope.statics, self.began().1);
+                    self.look(host, host.now(), &bag, &scope, waits)
+                };
+                self.act(host, &scope, look, waits)
+            }
             WakeEvent::Lead => self.call(host, &scope, Some(key)),
         }
     }
@@ -207,27 +222,32 @@ impl Filter {
         self.leave();
     }
 
-    fn begin<H: StreamHost>(&self, host: &H, scope: &ScopeRef<'_>) {
-        let since_epoch = host.wall_clock();
-        let mut begun = Begun {
-            at: host.now(),
-            wall: timestamp(since_epoch),
-            route: match scope {
-                ScopeRef::Listener(_) => None,
-                ScopeRef::Route(scope) => Some(Arc::clone(scope)),
-            },
-            line: SmallVec::new(),
-            path_len: 0,
+    fn begin<H: StreamHost>(
+        &self,
+        at: Moment,
+        wall: Timestamp,
+        bag: &RequestBag<'_, H>,
+        scope: &ScopeRef<'_>,
+    ) {
+        let route = match scope {
+            ScopeRef::Listener(_) => None,
+            ScopeRef::Route(scope) => Some(Arc::clone(scope)),
         };
+        let mut line = SmallVec::new();
+        let mut path_len = 0;
         if scope.report == Switch::On {
-            let bag = RequestBag::new(host, &scope.statics, begun.wall);
             let first = |name| bag.headers().first(name).unwrap_or_default();
-            let path = first(":path");
-            begun.line.extend_from_slice(path);
-            begun.line.extend_from_slice(first(":authority"));
-            begun.path_len = path.len();
+            line.extend_from_slice(first(":path"));
+            path_len = line.len();
+            line.extend_from_slice(first(":authority"));
         }
-        self.state.borrow_mut().begun = Some(begun);
+        self.state.borrow_mut().begun = Some(Begun { at, wall, route, line, path_len });
+    }
+
+    fn must_refuse_for_reports(&self, scope: &Scope) -> bool {
+        scope.report == Switch::On
+            && scope.policies.report == FailPolicy::Closed
+            && self.site.worker.mixer().reports.is_full()
     }
 
     /// The scope that held when the request came in.
@@ -254,9 +274,43 @@ impl Filter {
         }
     }
 
-    /// Looks for a verdict; without one, waits for another's call or makes its own.
-    fn decide<H: StreamHost>(&self, host: &mut H, scope: &Scope, waits: u8) -> Flow {
-        match self.look(host, scope, waits) {
+    /// Looks for a verdict, and for somebody to wait for if there is none.
+    fn look<H: StreamHost>(
+        &self,
+        host: &H,
+        now: Moment,
+        bag: &RequestBag<'_, H>,
+        scope: &Scope,
+        waits: u8,
+    ) -> Look {
+        let validity = self.validity(now);
+        let destination = &scope.destination;
+        let mut worker = self.site.worker.state.borrow_mut();
+        let WorkerState { l1, calls, policies } = &mut *worker;
+        let policies = policies.load();
+        if validity.dead_since.is_none()
+            && let Some(namespace) = destination.only_namespace()
+            && policies.known(namespace).needs_no_check
+        {
+            return Look::Skip;
+        }
+        let fingerprint = match l1.look_up(destination.namespace(), bag, policies, &validity) {
+            LookUp::Hit(verdict) => return Look::Found(verdict),
+            LookUp::Miss(fingerprint) => fingerprint,
+        };
+        let key = CallKey { destination: destination.id(), fingerprint };
+        if waits >= MAX_WAITS {
+            return Look::Call(None);
+        }
+        match calls.join(key, self.serial, || host.waker()) {
+            Turn::Lead => Look::Call(Some(key)),
+            Turn::Alone => Look::Call(None),
+            Turn::Wait => Look::Wait(key),
+        }
+    }
+
+    fn act<H: StreamHost>(&self, host: &mut H, scope: &Scope, look: Look, waits: u8) -> Flow {
+        match look {
             Look::Skip => {
                 host.count(Counter::CheckSkipped, 1);
                 Flow::Continue
@@ -274,34 +328,6 @@ impl Filter {
                 Flow::Wait
             }
             Look::Call(leads) => self.call(host, scope, leads),
-        }
-    }
-
-    fn look<H: StreamHost>(&self, host: &H, scope: &Scope, waits: u8) -> Look {
-        let validity = self.validity(host.now());
-        let destination = &scope.destination;
-        let mut worker = self.site.worker.state.borrow_mut();
-        let WorkerState { l1, calls, policies } = &mut *worker;
-        let policies = policies.load();
-        if validity.dead_since.is_none()
-            && let Some(namespace) = destination.only_namespace()
-            && policies.known(namespace).needs_no_check
-        {
-            return Look::Skip;
-        }
-        let bag = RequestBag::new(host, &scope.statics, self.began().1);
-        let fingerprint = match l1.look_up(destination.namespace(), &bag, policies, &validity) {
-            LookUp::Hit(verdict) => return Look::Found(verdict),
-            LookUp::Miss(fingerprint) => fingerprint,
-        };
-        let key = CallKey { destination: destination.id(), fingerprint };
-        if waits >= MAX_WAITS {
-            return Look::Call(None);
-        }
-        match calls.join(key, self.serial, || host.waker()) {
-            Turn::Lead => Look::Call(Some(key)),
-            Turn::Alone => Look::Call(None),
-            Turn::Wait => Look::Wait(key),
         }
     }
 
