@@ -5,7 +5,7 @@ use std::sync::Arc;
 use adapter_host::{AdapterValue, LogBatch, MetricBatch};
 use http::HeaderMap;
 use mesh_attributes::Bag;
-use mesh_attributes::wire::ReportRequest;
+use mesh_attributes::wire::{ElementError, ReportRequest};
 use mixer_expr::Evaluated;
 use opentelemetry::trace::SpanKind;
 use smallvec::SmallVec;
@@ -44,7 +44,7 @@ impl Mixer {
         self.metrics.reports_received.inc_by(request.len() as u64);
         let mut outgoing = Outgoing::default();
         let policy = self.policy();
-        let mut bad = Vec::new();
+        let mut bad = BadElements::default();
         let mut bags = request.bags();
         let mut element = 0;
         while let Some(bag) = bags.next_bag() {
@@ -53,22 +53,20 @@ impl Mixer {
                     let rules = &policy.for_bag(bag).report;
                     self.prepare_reports(element, rules, bag, &mut outgoing);
                 }
-                Err(cause) => bad.push(cause),
+                Err(cause) => bad.add(&cause),
             }
             element += 1;
         }
         outgoing.send(&self.metrics);
-        if bad.is_empty() {
+        if bad.count == 0 {
             return Ok(());
         }
-        self.metrics.malformed_messages.with_label_values(&["report"]).inc_by(bad.len() as u64);
-        let named: Vec<String> =
-            bad.iter().take(MAX_NAMED_ELEMENTS).map(ToString::to_string).collect();
+        self.metrics.malformed_messages.with_label_values(&["report"]).inc_by(bad.count);
         Err(Status::invalid_argument(format!(
             "{} of {} elements could not be read, the others were taken: {}",
-            bad.len(),
+            bad.count,
             request.len(),
-            named.join("; ")
+            bad.named.join("; ")
         )))
     }
 
@@ -100,6 +98,22 @@ impl Mixer {
                     debug!(instance = %call.target.instance, %cause, "an instance could not be made");
                 }
             }
+        }
+    }
+}
+
+/// Elements that could not be read: all counted, a few named.
+#[derive(Default)]
+struct BadElements {
+    count: u64,
+    named: Vec<String>,
+}
+
+impl BadElements {
+    fn add(&mut self, cause: &ElementError) {
+        self.count += 1;
+        if self.named.len() < MAX_NAMED_ELEMENTS {
+            self.named.push(cause.to_string());
         }
     }
 }

@@ -85,6 +85,7 @@ impl PolicyBuilder {
             instances: BTreeMap::new(),
             rules: BTreeMap::new(),
             unbuilt: Vec::new(),
+            configured: config.resources.clone(),
         };
         draft.compile_instances(&self.accepted);
         draft.compile_rules(&self.accepted);
@@ -218,7 +219,7 @@ impl PolicyBuilder {
     }
 
     fn assemble(&mut self, draft: Draft, revision: u64) -> Policy {
-        let Draft { types, mut effective, mut problems, instances, rules, unbuilt } = draft;
+        let Draft { types, mut effective, mut problems, instances, rules, unbuilt, .. } = draft;
         let assembly =
             Assembly { units: &self.units, instances: &instances, effective: &effective };
         let mut by_namespace: BTreeMap<&str, NamespaceRules> = BTreeMap::new();
@@ -307,6 +308,8 @@ struct Draft {
     rules: BTreeMap<ResourceKey, DraftRule>,
     /// Handlers of which no version could be built.
     unbuilt: Vec<ResourceKey>,
+    /// Everything as configured, mistakes included.
+    configured: BTreeMap<ResourceKey, Arc<Resource>>,
 }
 
 /// A rule whose own texts compiled; what it refers to is not looked at yet.
@@ -381,8 +384,11 @@ impl Draft {
     /// The handlers that rules refer to, each with the instances that it is given.
     fn used(&self) -> BTreeMap<ResourceKey, BTreeSet<ResourceKey>> {
         let mut used: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> = BTreeMap::new();
-        for (key, rule) in &self.rules {
-            for action in &rule.spec().actions {
+        // Rules that were refused count too: their handlers' mistakes are to be told with theirs.
+        for resource in self.configured.values().chain(self.effective.resources.values()) {
+            let Spec::Rule(rule) = &resource.spec else { continue };
+            let key = &resource.key;
+            for action in &rule.actions {
                 let handler = self.effective.resolve(
                     &action.handler.value,
                     &key.namespace,
@@ -464,3 +470,6 @@ fn build_problems(resource: &Resource, cause: &BuildError) -> Vec<Problem> {
     };
     problems.iter().map(place).collect()
 }
+
+#[cfg(test)]
+mod tests;

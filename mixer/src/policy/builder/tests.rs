@@ -1,0 +1,245 @@
+use std::path::Path;
+
+use adapter_host::HostOptions;
+use mesh_api::mixer::v1::CheckResponse;
+use mesh_api::mixer::v1::check_response::PreconditionResult;
+use mesh_attributes::AttributeBag;
+use mesh_attributes::wire::encode_check_request;
+use mesh_config::{Revision, parse};
+use prost::Message;
+
+use super::*;
+use crate::check::{CacheLevel, Caller};
+use crate::service::Mixer;
+
+const MANIFEST: &str = "
+kind: attributemanifest
+metadata: { name: proxy, namespace: istio-system }
+spec:
+  attributes:
+    request.path: { valueType: STRING }
+    request.headers: { valueType: STRING_MAP }
+    destination.namespace: { valueType: STRING }
+    context.reporter.kind: { valueType: STRING }
+";
+
+const DENIER: &str = "
+kind: handler
+metadata: { name: no, namespace: a }
+spec: { compiledAdapter: denier, params: { status: { code: 7, message: closed } } }
+---
+kind: instance
+metadata: { name: nothing, namespace: a }
+spec: { compiledTemplate: checknothing }
+";
+
+const RULE: &str = "
+kind: rule
+metadata: { name: deny, namespace: a }
+spec:
+  match: request.path == \"/x\"
+  actions: [ { handler: no, instances: [ nothing ] } ]
+";
+
+/// One builder and the Mixer it feeds, edited as a folder would be.
+struct Fixture {
+    builder: PolicyBuilder,
+    mixer: Mixer,
+    revision: u64,
+}
+
+fn config(revision: u64, documents: &[&str]) -> ConfigSet {
+    let text = documents
+        .iter()
+        .map(|text| text.replace("\nkind:", "\napiVersion: config.istio.io/v1alpha2\nkind:"))
+        .collect::<Vec<_>>()
+        .join("\n---\n");
+    let parsed = parse("test.yaml", &text);
+    assert_eq!(parsed.problems, [], "the test's YAML is right");
+    ConfigSet {
+        resources: parsed.resources.into_iter().map(|r| (r.key.clone(), r)).collect(),
+        problems: Vec::new(),
+        revision: Revision(revision),
+    }
+}
+
+impl Fixture {
+    async fn new(documents: &[&str]) -> Self {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/adapters");
+        let adapters = std::env::var_os("MIXMESH_ADAPTERS").map_or(built, Into::into);
+        assert!(adapters.join("denier.wasm").exists(), "no denier.wasm: run cargo xtask adapters");
+        let host = AdapterHost::new(HostOptions::default()).unwrap();
+        let metrics = Metrics::new();
+        let mut builder = PolicyBuilder::new(host, adapters, "istio-system", metrics.clone());
+        let policy = builder.build(&config(1, documents)).await;
+        Self { builder, mixer: Mixer::new(policy, 1 << 20, metrics, None), revision: 1 }
+    }
+
+    async fn edit(&mut self, documents: &[&str]) {
+        self.revision += 1;
+        self.mixer.install(self.builder.build(&config(self.revision, documents)).await);
+    }
+
+    async fn check(&self, namespace: &str, path: &str) -> PreconditionResult {
+        let bag =
+            AttributeBag::new().with("destination.namespace", namespace).with("request.path", path);
+        let mut request = Vec::new();
+        encode_check_request(&bag, "", &[], &mut request);
+        let answer = self.mixer.check(&request, &Caller::default()).await.unwrap();
+        CheckResponse::decode(answer.body).unwrap().precondition.unwrap()
+    }
+
+    async fn code(&self, namespace: &str, path: &str) -> i32 {
+        self.check(namespace, path).await.status.unwrap().code
+    }
+
+    fn digest(&self, namespace: &str) -> [u8; 16] {
+        let announcement = self.mixer.policy().announcement();
+        let state = announcement.namespaces.get(namespace).unwrap_or(&announcement.default);
+        state.generation.digest
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.mixer.policy().problems().iter().map(ToString::to_string).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_rule_denies_in_its_namespace_and_nowhere_else() {
+    let f = Fixture::new(&[MANIFEST, DENIER, RULE]).await;
+    let denied = f.check("a", "/x").await.status.unwrap();
+    assert_eq!((denied.code, denied.message.as_str()), (7, "no.a:closed"));
+    assert_eq!(f.code("a", "/y").await, 0);
+    assert_eq!(f.code("b", "/x").await, 0);
+    assert_eq!(f.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_rule_of_the_root_namespace_holds_everywhere() {
+    let everywhere = RULE
+        .replace("namespace: a", "namespace: istio-system")
+        .replace("handler: no", "handler: no.handler.a")
+        .replace("[ nothing ]", "[ nothing.instance.a ]");
+    let f = Fixture::new(&[MANIFEST, DENIER, &everywhere]).await;
+    assert_eq!(f.code("a", "/x").await, 7);
+    assert_eq!(f.code("b", "/x").await, 7);
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_rule_leaves_its_last_good_version_in_force() {
+    let mut f = Fixture::new(&[MANIFEST, DENIER, RULE]).await;
+    f.edit(&[MANIFEST, DENIER, &RULE.replace("request.path ==", "request.pth ==")]).await;
+    assert_eq!(f.code("a", "/x").await, 7);
+    assert_eq!(f.problems().len(), 1);
+    assert!(f.problems()[0].contains("did you mean request.path?"), "{:?}", f.problems());
+    f.edit(&[MANIFEST, DENIER, &RULE.replace("/x", "/z")]).await;
+    assert_eq!((f.code("a", "/x").await, f.code("a", "/z").await), (0, 7));
+    assert_eq!(f.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn wrong_parameters_leave_the_last_good_handler_in_force() {
+    let mut f = Fixture::new(&[MANIFEST, DENIER, RULE]).await;
+    f.edit(&[MANIFEST, &DENIER.replace("code: 7", "code: seven"), RULE]).await;
+    assert_eq!(f.code("a", "/x").await, 7);
+    assert_eq!(f.problems().len(), 1, "{:?}", f.problems());
+}
+
+#[tokio::test]
+async fn a_check_whose_handler_was_never_right_fails_closed() {
+    let f = Fixture::new(&[MANIFEST, &DENIER.replace("code: 7", "code: seven"), RULE]).await;
+    let refused = f.check("a", "/x").await;
+    assert_eq!(refused.status.unwrap().code, 14);
+    assert_eq!(refused.valid_use_count, 0);
+    assert_eq!(f.code("a", "/y").await, 0);
+}
+
+#[tokio::test]
+async fn a_check_whose_handler_and_instance_are_deleted_fails_closed_until_the_rule_goes_too() {
+    let mut f = Fixture::new(&[MANIFEST, DENIER, RULE]).await;
+    f.edit(&[MANIFEST, RULE]).await;
+    assert_eq!(f.code("a", "/x").await, 14);
+    f.edit(&[MANIFEST, RULE]).await;
+    assert_eq!(f.code("a", "/x").await, 14, "another edit changes nothing");
+    f.edit(&[MANIFEST]).await;
+    assert_eq!(f.code("a", "/x").await, 0);
+}
+
+#[tokio::test]
+async fn with_an_open_fail_policy_a_failing_handler_has_no_opinion_and_the_answer_is_not_kept() {
+    let open = RULE.replace("  actions:", "  failPolicy: open\n  actions:");
+    let f = Fixture::new(&[MANIFEST, &DENIER.replace("code: 7", "code: seven"), &open]).await;
+    let passed = f.check("a", "/x").await;
+    assert_eq!((passed.status.unwrap().code, passed.valid_use_count), (0, 0));
+}
+
+#[tokio::test]
+async fn an_edit_is_enforced_although_the_answer_is_cached() {
+    let mut f = Fixture::new(&[MANIFEST, DENIER]).await;
+    assert_eq!(f.code("a", "/x").await, 0);
+    assert_eq!(f.code("a", "/x").await, 0);
+    f.edit(&[MANIFEST, DENIER, RULE]).await;
+    assert_eq!(f.code("a", "/x").await, 7);
+    f.edit(&[MANIFEST, DENIER]).await;
+    assert_eq!(f.code("a", "/x").await, 0);
+}
+
+#[tokio::test]
+async fn only_what_can_change_an_answer_changes_a_generation() {
+    let mut f = Fixture::new(&[MANIFEST, DENIER, RULE]).await;
+    let (a, b) = (f.digest("a"), f.digest("b"));
+    let other = RULE
+        .replace("name: deny, namespace: a", "name: deny, namespace: b")
+        .replace("handler: no", "handler: no.a")
+        .replace("[ nothing ]", "[ nothing.a ]");
+    f.edit(&[MANIFEST, DENIER, RULE, &other]).await;
+    assert_eq!(f.digest("a"), a);
+    assert_ne!(f.digest("b"), b);
+    let log = "
+kind: instance
+metadata: { name: entry, namespace: a }
+spec: { compiledTemplate: logentry, params: { variables: { path: request.path } } }
+";
+    f.edit(&[MANIFEST, DENIER, RULE, log]).await;
+    assert_eq!((f.digest("a"), f.digest("b")), (a, b));
+    f.edit(&[MANIFEST, &DENIER.replace("closed", "shut"), RULE]).await;
+    assert_ne!(f.digest("a"), a);
+    f.edit(&[MANIFEST, DENIER, RULE]).await;
+    assert_eq!(f.digest("a"), a, "the same configuration is the same generation");
+}
+
+#[tokio::test]
+async fn a_caller_that_knows_a_newer_generation_is_told_that_the_answer_is_stale() {
+    let f = Fixture::new(&[MANIFEST, DENIER, RULE]).await;
+    let mut request = Vec::new();
+    let bag = AttributeBag::new().with("destination.namespace", "a");
+    encode_check_request(&bag, "", &[], &mut request);
+    let newer = Generation { revision: 9, digest: [9; 16] };
+    let caller = Caller { knows: Some(newer), ..Caller::default() };
+    let answer = f.mixer.check(&request, &caller).await.unwrap();
+    assert_eq!(answer.cache, CacheLevel::Stale);
+}
+
+#[tokio::test]
+async fn an_old_proxy_may_not_reuse_an_answer_that_depends_on_an_absent_map() {
+    let rule = RULE.replace("request.path == \"/x\"", "(request.headers[\"u\"] | \"\") == \"m\"");
+    let f = Fixture::new(&[MANIFEST, DENIER, &rule]).await;
+    assert_eq!(f.check("a", "/").await.valid_use_count, 0);
+    let mut request = Vec::new();
+    let bag = AttributeBag::new().with("destination.namespace", "a");
+    encode_check_request(&bag, "", &[], &mut request);
+    let ours = Caller { is_our_filter: true, ..Caller::default() };
+    let answer = f.mixer.check(&request, &ours).await.unwrap();
+    let answer = CheckResponse::decode(answer.body).unwrap().precondition.unwrap();
+    assert!(answer.valid_use_count > 0);
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_check_request_is_refused() {
+    let f = Fixture::new(&[MANIFEST]).await;
+    for bytes in [&[0xff, 0xff][..], &[0x0a, 0x05, 1], &[0x0a, 0x02, 0x12, 0x7f]] {
+        let status = f.mixer.check(bytes, &Caller::default()).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::InvalidArgument);
+        assert!(status.message().starts_with("malformed CheckRequest: "), "{status}");
+    }
+}
