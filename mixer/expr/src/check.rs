@@ -7,7 +7,7 @@ use mesh_attributes::{AttributeName, Timestamp, ValueType};
 
 use crate::format::Format;
 use crate::program::address::{self, ParseIp};
-use crate::program::comparison::{Compare, Comparison};
+use crate::program::comparison::Compare;
 use crate::program::formatted::{CheckFormat, CompareFormat};
 use crate::program::kinds::{DoubleSum, IntegerOperation, ParseTimestamp, Text, Truth};
 use crate::program::map::{EmptyMap, Lookup};
@@ -18,7 +18,7 @@ use crate::program::term::{Conditional, Kind, Term};
 use crate::program::text::TextOperation;
 use crate::program::truth::TruthOperation;
 use crate::program::typed::{Rebuild, Typed};
-use crate::syntax::ast::{Chain, Form, Node, Operator};
+use crate::syntax::ast::{Chain, Comparison, Form, Node, Operator};
 use crate::types::nearest;
 use crate::{AttributeTypes, CompileError, Problem, error};
 
@@ -49,7 +49,8 @@ pub(crate) fn check(node: &Node, types: &dyn AttributeTypes) -> Result<Typed, Co
             Some(value_type) => Ok(Typed::attribute(value_type, AttributeName::new(name))),
             None => {
                 let nearest = nearest(name, types.names());
-                Err(fault(node, Problem::UnknownAttribute { name: name.clone(), nearest }))
+                let name = error::excerpt(name).into();
+                Err(fault(node, Problem::UnknownAttribute { name, nearest }))
             }
         },
         Form::Operation(operator, operands) => {
@@ -339,7 +340,7 @@ impl Application<'_> {
             Some(_) => None,
             None => nearest(name, FUNCTIONS.into_iter().chain(METHODS)),
         };
-        fault(self.node, Problem::UnknownFunction { name: name.to_owned(), nearest })
+        fault(self.node, Problem::UnknownFunction { name: error::excerpt(name).into(), nearest })
     }
 
     fn not_implemented(&self, operation: &'static str, operand: &Typed) -> CompileError {

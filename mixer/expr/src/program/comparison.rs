@@ -5,45 +5,9 @@ use mesh_attributes::{Bag, Timestamp};
 use crate::EvalError;
 use crate::program::kinds::{Double, Instant, Integer, Ip, Text, Truth};
 use crate::program::term::{Kind, Term};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
+use crate::syntax::ast::Comparison;
 
 impl Comparison {
-    /// The name in messages.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Equal => "EQ",
-            Self::NotEqual => "NEQ",
-            Self::Less => "LT",
-            Self::LessOrEqual => "LEQ",
-            Self::Greater => "GT",
-            Self::GreaterOrEqual => "GEQ",
-        }
-    }
-
-    pub(crate) fn is_equality(self) -> bool {
-        matches!(self, Self::Equal | Self::NotEqual)
-    }
-
-    /// In the words of messages.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Equal | Self::NotEqual => "equality",
-            Self::Less => "less than",
-            Self::LessOrEqual => "less or equal",
-            Self::Greater => "greater than",
-            Self::GreaterOrEqual => "greater or equal",
-        }
-    }
-
     /// Whether operands so ordered satisfy it. `None`: different and in no order.
     pub(crate) fn holds(self, ordering: Option<Ordering>) -> bool {
         match self {

@@ -18,6 +18,13 @@ const MAX_COMPILED: usize = 1024 * 1024;
 /// The most repetitions that RE2 counts.
 const MAX_REPEAT: u32 = 1000;
 
+/// The names in `[[:alpha:]]` and the like, which mean the same to the engine; others would not be
+/// errors there.
+const NAMED_CLASSES: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+    "space", "upper", "word", "xdigit",
+];
+
 /// How far the end of a count or of a class's name is looked for: both are shorter.
 const MAX_LOOKED_AHEAD: usize = 16;
 
@@ -262,7 +269,7 @@ impl Translation<'_> {
         if ahead.next() != Some(']') {
             return Ok(false);
         }
-        if !name.strip_prefix('^').unwrap_or(&name).bytes().all(|b| b.is_ascii_lowercase()) {
+        if !NAMED_CLASSES.contains(&name.strip_prefix('^').unwrap_or(&name)) {
             return Err("invalid character class range".into());
         }
         let _ = write!(self.out, "[:{name}:]");

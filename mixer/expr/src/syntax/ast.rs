@@ -2,8 +2,6 @@ use std::fmt;
 
 use mesh_attributes::Span;
 
-use crate::program::comparison::Comparison;
-
 /// A parsed expression with the place in the text where it starts.
 ///
 /// Its depth is at most [`MAX_DEPTH`](crate::MAX_DEPTH), so recursion over it (dropping included) is
@@ -108,6 +106,45 @@ impl Operator {
     /// Whether a run of this operator is one node, so that a long list of terms is not a deep tree.
     pub(crate) fn chains(self) -> bool {
         matches!(self, Self::Or | Self::And | Self::Either | Self::Add)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// The name in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Equal => "EQ",
+            Self::NotEqual => "NEQ",
+            Self::Less => "LT",
+            Self::LessOrEqual => "LEQ",
+            Self::Greater => "GT",
+            Self::GreaterOrEqual => "GEQ",
+        }
+    }
+
+    pub(crate) fn is_equality(self) -> bool {
+        matches!(self, Self::Equal | Self::NotEqual)
+    }
+
+    /// In the words of messages.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Equal | Self::NotEqual => "equality",
+            Self::Less => "less than",
+            Self::LessOrEqual => "less or equal",
+            Self::Greater => "greater than",
+            Self::GreaterOrEqual => "greater or equal",
+        }
     }
 }
 

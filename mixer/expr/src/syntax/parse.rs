@@ -7,8 +7,9 @@ use crate::{CompileError, Problem};
 pub const MAX_LENGTH: usize = 64 * 1024;
 
 /// The deepest nesting of operators, calls and parentheses. A run of one of `||`, `&&`, `|`, `+` is
-/// one level however long it is. Keeps every recursion over an expression far from a stack's end.
-pub const MAX_DEPTH: usize = 100;
+/// one level however long it is. Keeps every recursion over an expression within half of the stack
+/// that threads get, in builds without optimisation too.
+pub const MAX_DEPTH: usize = 64;
 
 /// Longer expressions are not repeated in messages.
 const MAX_QUOTED: usize = 256;
@@ -105,40 +106,56 @@ impl<'t> Parser<'t> {
 
     /// An operand with the indexes and method calls that follow it.
     fn postfix(&mut self) -> Result<Deep, CompileError> {
-        let (mut node, mut depth) = self.operand()?;
+        let mut node = self.operand()?;
         let mut indexed = false;
         loop {
             let at = self.at;
             if self.take("[")? {
+                node = self.index(at, node)?;
                 indexed = true;
-                let (key, key_depth) = self.expression(0)?;
-                self.expect("]")?;
-                depth = self.checked(depth.max(key_depth) + 1)?;
-                node = Node { at, form: Form::Operation(Operator::Index, vec![node, key]) };
             } else if self.take(".")? {
                 if indexed {
                     return Err(self.syntax("a method of m[k] needs parentheses: (m[k]).method()"));
                 }
-                let at = self.at;
-                let name = self.name()?;
-                self.expect("(")?;
-                (node, depth) = self.call(at, name, Some((node, depth)))?;
+                node = self.method(node)?;
             } else {
-                return Ok((node, depth));
+                return Ok(node);
             }
         }
     }
 
+    fn index(&mut self, at: usize, (map, map_depth): Deep) -> Result<Deep, CompileError> {
+        let (key, key_depth) = self.expression(0)?;
+        self.expect("]")?;
+        let depth = self.checked(map_depth.max(key_depth) + 1)?;
+        Ok((Node { at, form: Form::Operation(Operator::Index, vec![map, key]) }, depth))
+    }
+
+    fn method(&mut self, target: Deep) -> Result<Deep, CompileError> {
+        let at = self.at;
+        let name = self.name()?;
+        self.expect("(")?;
+        self.call(at, name, Some(target))
+    }
+
     fn operand(&mut self) -> Result<Deep, CompileError> {
-        let (at, token) = (self.at, self.token);
-        let (source, value) = match token {
-            Token::Name(_) => return self.path(),
-            Token::Symbol("(") => {
-                self.advance()?;
-                let inner = self.expression(0)?;
-                self.expect(")")?;
-                return Ok(inner);
-            }
+        match self.token {
+            Token::Name(_) => self.path(),
+            Token::Symbol("(") => self.parenthesised(),
+            _ => self.literal(),
+        }
+    }
+
+    fn parenthesised(&mut self) -> Result<Deep, CompileError> {
+        self.advance()?;
+        let inner = self.expression(0)?;
+        self.expect(")")?;
+        Ok(inner)
+    }
+
+    fn literal(&mut self) -> Result<Deep, CompileError> {
+        let at = self.at;
+        let (source, value) = match self.token {
             Token::Int(source) => match source.parse() {
                 Ok(value) => (source, Literal::Int64(value)),
                 Err(_) => return Err(self.syntax("integer is out of the range of 64 bits")),
@@ -167,29 +184,19 @@ impl<'t> Parser<'t> {
         let at = self.at;
         let mut last_at = at;
         let mut last = self.name()?;
-        let mut path = String::new();
+        let mut before = String::new();
         while self.take(".")? {
-            path.push_str(if path.is_empty() { "" } else { "." });
-            path.push_str(last);
+            before.push_str(if before.is_empty() { "" } else { "." });
+            before.push_str(last);
             last_at = self.at;
             last = self.name()?;
         }
         if self.take("(")? {
             let target =
-                (!path.is_empty()).then_some((Node { at, form: Form::Attribute(path) }, 1));
+                (!before.is_empty()).then_some((Node { at, form: Form::Attribute(before) }, 1));
             return self.call(last_at, last, target);
         }
-        let truth = [("true", true), ("false", false)]
-            .into_iter()
-            .find(|(word, _)| path.is_empty() && last.eq_ignore_ascii_case(word));
-        let form = if let Some((word, value)) = truth {
-            Form::Literal { source: word.to_owned(), value: Literal::Bool(value) }
-        } else {
-            path.push_str(if path.is_empty() { "" } else { "." });
-            path.push_str(last);
-            Form::Attribute(path)
-        };
-        Ok((Node { at, form }, 1))
+        Ok((Node { at, form: named(before, last) }, 1))
     }
 
     /// The arguments of a call, behind its opening parenthesis. A comma may follow the last one.
@@ -265,4 +272,19 @@ impl<'t> Parser<'t> {
         let problem = Problem::Syntax { text: text.to_owned(), line, column, reason };
         CompileError { problem, offset }
     }
+}
+
+/// What the dotted name `before.last` stands for where it is not called.
+fn named(mut before: String, last: &str) -> Form {
+    if before.is_empty() {
+        for (word, value) in [("true", true), ("false", false)] {
+            if last.eq_ignore_ascii_case(word) {
+                return Form::Literal { source: word.to_owned(), value: Literal::Bool(value) };
+            }
+        }
+        return Form::Attribute(last.to_owned());
+    }
+    before.push('.');
+    before.push_str(last);
+    Form::Attribute(before)
 }
