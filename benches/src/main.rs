@@ -8,7 +8,10 @@
 mod cache;
 mod effort;
 mod figures;
+mod loopback;
 mod measure;
+mod policy;
+mod raw_codec;
 mod request;
 mod table;
 

@@ -34,13 +34,20 @@ pub(crate) struct Subject<'a> {
     elsewhere: &'static str,
     promised_allocations: Option<u32>,
     run: Box<dyn FnMut(u32) -> Result<()> + 'a>,
+    count: Option<Box<dyn FnMut(u32) -> Result<()> + 'a>>,
 }
 
 impl<'a> Subject<'a> {
     /// One call of `operation` is one operation. It fails when it did not do what the name says: a
     /// look-up that misses must not pass for a fast hit.
     pub(crate) fn new<T>(name: &'static str, operation: impl FnMut() -> Result<T> + 'a) -> Self {
-        Self { name, elsewhere: "", promised_allocations: None, run: repeat(operation) }
+        Self {
+            name,
+            elsewhere: "",
+            promised_allocations: None,
+            run: repeat(operation),
+            count: None,
+        }
     }
 
     /// What others report for the same work, and who.
@@ -52,6 +59,12 @@ impl<'a> Subject<'a> {
     /// The promise that the operation allocates at most so often.
     pub(crate) fn allocates_at_most(mut self, count: u32) -> Self {
         self.promised_allocations = Some(count);
+        self
+    }
+
+    /// The same operation with all its work on the calling thread, to count its allocations by.
+    pub(crate) fn counted_by<T>(mut self, operation: impl FnMut() -> Result<T> + 'a) -> Self {
+        self.count = Some(repeat(operation));
         self
     }
 }
@@ -92,8 +105,15 @@ impl<'a> Run<'a> {
         while usual_time(run, batch)? < clock * CLOCK_SHARE {
             batch *= 2;
         }
+        let count = match &mut subject.count {
+            Some(count) => {
+                count(effort.warm_up_operations)?;
+                count
+            }
+            None => run,
+        };
         let mut outcome = Ok(());
-        let counted = allocation_counter::measure(|| outcome = run(effort.counted_operations));
+        let counted = allocation_counter::measure(|| outcome = count(effort.counted_operations));
         outcome?;
         let allocations = counted.count_total as f64 / f64::from(effort.counted_operations);
         Ok(Self { subject, batch, allocations, times: Histogram::new(3)? })

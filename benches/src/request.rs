@@ -13,6 +13,9 @@ const PAGES: usize = 4;
 /// The namespace whose policy is measured.
 pub(crate) const NAMESPACE: &str = "shop";
 
+/// A namespace that no rule is for.
+pub(crate) const QUIET_NAMESPACE: &str = "quiet";
+
 /// The headers of request number `i` of the working set.
 pub(crate) fn headers(i: usize) -> [(&'static str, String); 12] {
     [
@@ -92,13 +95,24 @@ impl<T> Scattered<T> {
         Self { items: (0..WORKING_SET).map(make).collect(), at: 0 }
     }
 
+    /// What `make` makes of each item, in the same order.
+    pub(crate) fn each<'a, U>(&'a self, make: impl FnMut(&'a T) -> U) -> Scattered<U> {
+        Scattered { items: self.items.iter().map(make).collect(), at: self.at }
+    }
+
     /// The next item; all come before one comes again.
     #[inline]
     pub(crate) fn next(&mut self) -> &T {
+        self.next_mut()
+    }
+
+    /// The next item, to change it.
+    #[inline]
+    pub(crate) fn next_mut(&mut self) -> &mut T {
         // Odd, so that it shares no factor with the size of the set.
         const STRIDE: usize = 397;
         self.at = (self.at + STRIDE) % WORKING_SET;
-        &self.items[self.at]
+        &mut self.items[self.at]
     }
 }
 

@@ -1,0 +1,37 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use testbed::Layout;
+
+/// Another folder of adapters than the checkout's.
+const FOLDER_VARIABLE: &str = "MIXMESH_ADAPTERS";
+
+/// What the policy of the benches needs.
+const ADAPTERS: [&str; 2] = ["denier", "list"];
+
+/// The folder of adapters, which holds all that the benches need.
+///
+/// # Errors
+/// When one is missing: which, and how to get it.
+pub(crate) fn adapters() -> Result<PathBuf> {
+    let folder = std::env::var_os(FOLDER_VARIABLE)
+        .map_or_else(|| Layout::of_checkout().adapters(), PathBuf::from);
+    for name in ADAPTERS {
+        let file = folder.join(name).with_extension("wasm");
+        ensure!(
+            file.is_file(),
+            "adapter {} is missing: run cargo xtask adapters, or set {FOLDER_VARIABLE}",
+            file.display()
+        );
+    }
+    Ok(folder)
+}
+
+/// A folder with the policy of the benches.
+pub(crate) fn config() -> Result<TempDir> {
+    let folder = tempfile::tempdir().context("make a folder for the configuration")?;
+    std::fs::write(folder.path().join("policy.yaml"), include_str!("policy.yaml"))
+        .context("write the configuration")?;
+    Ok(folder)
+}
