@@ -31,6 +31,8 @@ struct Filters {
 
 #[derive(Debug, Clone, Copy)]
 struct Seen {
+    /// The first that arrived: those before it were never missed.
+    first: u64,
     highest: u64,
     /// Bit n: number `highest - n` arrived.
     arrived: u64,
@@ -68,7 +70,7 @@ impl Batches {
             filters.remove(&oldest);
         }
         // What a filter sent before this Mixer started is not missing here.
-        filters.insert(filter.into(), Seen { highest: number, arrived: 1, touched: now });
+        filters.insert(filter.into(), Seen { first: number, highest: number, arrived: 1, touched: now });
         Arrival::New
     }
 }
@@ -92,7 +94,9 @@ impl Seen {
             return Arrival::Repeated;
         }
         self.arrived |= bit;
-        metrics.report_gaps.sub(1);
+        if number > self.first {
+            metrics.report_gaps.sub(1);
+        }
         Arrival::New
     }
 }
@@ -116,6 +120,7 @@ mod tests {
         assert_eq!(arrivals(&[1, 4]), (vec![true; 2], 2));
         assert_eq!(arrivals(&[1, 4, 2]), (vec![true; 3], 1));
         assert_eq!(arrivals(&[1, 200, 201]), (vec![true; 3], 198));
+        assert_eq!(arrivals(&[2, 1, 3]), (vec![true; 3], 0));
     }
 
     #[test]
