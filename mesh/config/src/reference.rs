@@ -130,22 +130,16 @@ mod tests {
         let mut set = ConfigSet::default();
         for key in keys {
             let [name, kind, namespace] = key.split('.').collect::<Vec<_>>()[..] else { panic!() };
-            let text = format!(
-                "{{apiVersion: config.istio.io/v1alpha2, kind: {kind}, metadata: {{name: {name}, \
-                 namespace: {namespace}}}, spec: {{compiledAdapter: denier, compiledTemplate: \
-                 metric, actions: [{{handler: h, instances: [i]}}]}}}}"
-            );
             let spec = match kind {
-                "handler" => text.replace("compiledTemplate: metric, ", ""),
-                "instance" => text.replace("compiledAdapter: denier, ", ""),
-                _ => text.replace("compiledAdapter: denier, compiledTemplate: metric, ", ""),
+                "handler" => "{compiledAdapter: denier}",
+                "instance" => "{compiledTemplate: metric}",
+                "rule" => "{actions: [{handler: h, instances: [i]}]}",
+                _ => "{}",
             };
-            let actions = "actions: [{handler: h, instances: [i]}]";
-            let text = match kind {
-                "rule" => spec,
-                "handler" | "instance" => spec.replace(&format!(", {actions}"), ""),
-                _ => spec.replace(actions, ""),
-            };
+            let metadata = format!("{{name: {name}, namespace: {namespace}}}");
+            let text = format!(
+                "apiVersion: config.istio.io/v1alpha2\nkind: {kind}\nmetadata: {metadata}\nspec: {spec}"
+            );
             let parsed = parse("test.yaml", &text);
             assert_eq!(parsed.problems, [], "{text}");
             set.resources.extend(parsed.resources.into_iter().map(|r| (r.key.clone(), r)));

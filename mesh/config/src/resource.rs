@@ -193,13 +193,14 @@ pub struct Sampling {
 /// A random share of requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RandomSampling {
-    /// An expression whose value says how many per mille, such as an attribute set by the client.
+    /// An INT64 expression whose value takes the place of `numerator`.
     pub attribute_expression: Option<Text>,
-    /// The share otherwise: taken out of `denominator`.
+    /// How many of `denominator` requests are taken.
     pub numerator: u32,
     /// 100 or 10,000.
     pub denominator: u32,
-    /// Whether each rule draws for itself rather than by the request's id.
+    /// Whether each request is drawn for itself rather than by its id, which gives all rules and
+    /// sidecars the same choice.
     pub independent: bool,
 }
 
@@ -210,6 +211,6 @@ pub struct RateLimitSampling {
     pub period_nanos: u64,
     /// How many are taken in a period before the rate applies.
     pub max_unsampled_entries: u64,
-    /// One of so many is taken after that.
+    /// One of so many is taken after that, at least 1.
     pub sampling_rate: u64,
 }

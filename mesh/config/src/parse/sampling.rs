@@ -44,6 +44,10 @@ fn rate_limit(fields: &mut Fields<'_>, report: &mut Report) -> Option<RateLimitS
     let most = u64::from(u32::MAX);
     let max_unsampled_entries = fields.count("maxUnsampledEntries", most, report).unwrap_or(0);
     let sampling_rate = fields.count("samplingRate", most, report).unwrap_or(1);
+    if sampling_rate == 0 {
+        let path = fields.path_of("samplingRate");
+        report.problem(fields.line(), format!("`{path}` must be at least 1, which takes all"));
+    }
     let period = period?;
     match parse_duration(&period.value) {
         Some(period_nanos) if period_nanos > 0 => {
