@@ -101,65 +101,21 @@ impl Connection {
     }
 
     fn read_answer(&mut self) -> Result<Answer> {
-        let status_line = self.read_line()?;
+        let status_line = read_line(&mut self.stream)?;
         let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.with_context(|| format!("`{status_line}` is no status line"))?;
-        let mut headers = Vec::new();
-        loop {
-            let line = self.read_line()?;
-            let Some((name, value)) = line.split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let mut answer = Answer { status, headers, body: Vec::new() };
-        if answer.header("transfer-encoding").is_some_and(|coding| coding == "chunked") {
-            answer.body = self.read_chunks()?;
-        } else if let Some(length) = answer.header("content-length") {
-            answer.body = self.read_exactly(length.parse().context("content-length")?)?;
-        } else if !matches!(status, 204 | 304) {
-            let read = self.stream.by_ref().take(BODY_LIMIT).read_to_end(&mut answer.body);
-            read.context("read the body")?;
-        }
-        Ok(answer)
-    }
-
-    fn read_chunks(&mut self) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
-        loop {
-            let line = self.read_line()?;
-            let size = line.split(';').next().unwrap_or_default();
-            let size =
-                u64::from_str_radix(size, 16).with_context(|| format!("chunk size `{line}`"))?;
-            ensure!(
-                body.len() as u64 + size <= BODY_LIMIT,
-                "the answer is larger than {BODY_LIMIT}"
-            );
-            body.extend(self.read_exactly(size)?);
-            // Of the last chunk this is the empty line after trailers, which nobody sends us.
-            self.read_line()?;
-            if size == 0 {
-                return Ok(body);
+        let headers = read_headers(&mut self.stream)?;
+        let body = match read_body(&mut self.stream, &headers)? {
+            Some(body) => body,
+            None if matches!(status, 204 | 304) => Vec::new(),
+            None => {
+                let mut body = Vec::new();
+                let read = self.stream.by_ref().take(BODY_LIMIT).read_to_end(&mut body);
+                read.context("read the body")?;
+                body
             }
-        }
-    }
-
-    fn read_exactly(&mut self, length: u64) -> Result<Vec<u8>> {
-        ensure!(length <= BODY_LIMIT, "the answer has {length} bytes");
-        let mut bytes = vec![0; usize::try_from(length)?];
-        self.stream.read_exact(&mut bytes).context("read the body")?;
-        Ok(bytes)
-    }
-
-    fn read_line(&mut self) -> Result<String> {
-        let mut line = Vec::new();
-        self.stream
-            .by_ref()
-            .take(64 << 10)
-            .read_until(b'\n', &mut line)
-            .context("read the answer")?;
-        if line.pop() != Some(b'\n') {
-            bail!("the connection ended within the answer");
-        }
-        Ok(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned())
+        };
+        Ok(Answer { status, headers, body })
     }
 }
 
@@ -175,4 +131,59 @@ pub fn get(url: &str) -> Result<Answer> {
     let address =
         authority.parse().with_context(|| format!("`{authority}` is no address and port"))?;
     Connection::open(address)?.get(&format!("/{path}"), &[("connection", "close")])
+}
+
+/// Headers in their order, names in lower case, up to the empty line that ends them.
+pub(crate) fn read_headers(stream: &mut impl BufRead) -> Result<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(stream)?;
+        let Some((name, value)) = line.split_once(':') else { return Ok(headers) };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+}
+
+/// The body that these headers announce; `None` when they announce none.
+pub(crate) fn read_body(
+    stream: &mut impl BufRead,
+    headers: &[(String, String)],
+) -> Result<Option<Vec<u8>>> {
+    let header = |name| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    if header("transfer-encoding").is_some_and(|coding| coding == "chunked") {
+        return read_chunks(stream).map(Some);
+    }
+    let Some(length) = header("content-length") else { return Ok(None) };
+    read_exactly(stream, length.parse().context("content-length")?).map(Some)
+}
+
+fn read_chunks(stream: &mut impl BufRead) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = read_line(stream)?;
+        let size = line.split(';').next().unwrap_or_default();
+        let size = u64::from_str_radix(size, 16).with_context(|| format!("chunk size `{line}`"))?;
+        ensure!(body.len() as u64 + size <= BODY_LIMIT, "the body is larger than {BODY_LIMIT}");
+        body.extend(read_exactly(stream, size)?);
+        // Of the last chunk this is the empty line after trailers, which nobody sends us.
+        read_line(stream)?;
+        if size == 0 {
+            return Ok(body);
+        }
+    }
+}
+
+fn read_exactly(stream: &mut impl BufRead, length: u64) -> Result<Vec<u8>> {
+    ensure!(length <= BODY_LIMIT, "the body has {length} bytes");
+    let mut bytes = vec![0; usize::try_from(length)?];
+    stream.read_exact(&mut bytes).context("read the body")?;
+    Ok(bytes)
+}
+
+pub(crate) fn read_line(stream: &mut impl BufRead) -> Result<String> {
+    let mut line = Vec::new();
+    stream.by_ref().take(64 << 10).read_until(b'\n', &mut line).context("read a line")?;
+    if line.pop() != Some(b'\n') {
+        bail!("the connection ended within a line");
+    }
+    Ok(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned())
 }

@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -6,9 +6,10 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::http::{read_body, read_headers, read_line};
+
 /// Spans beyond this are dropped: a test looks at a few.
 const SPAN_LIMIT: usize = 100_000;
-const BODY_LIMIT: u64 = 16 << 20;
 
 /// A Zipkin v2 collector inside this process: what is posted to it can be looked at.
 #[derive(Debug)]
@@ -93,25 +94,11 @@ fn accept(listener: &TcpListener, shared: &Arc<Mutex<Shared>>) {
 fn receive(stream: TcpStream, shared: &Mutex<Shared>) -> Result<()> {
     let mut answers = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
+    // Until the other side closes the connection, which shows as an error here.
     loop {
-        let mut request = String::new();
-        if reader.read_line(&mut request)? == 0 {
-            return Ok(());
-        }
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            match line.trim_end().split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                    length = value.trim().parse()?;
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        let mut body = Vec::new();
-        reader.by_ref().take(u64::min(length, BODY_LIMIT)).read_to_end(&mut body)?;
+        let request = read_line(&mut reader)?;
+        let headers = read_headers(&mut reader)?;
+        let body = read_body(&mut reader, &headers)?.unwrap_or_default();
         let status = match serde_json::from_slice::<Vec<Value>>(&body) {
             Ok(spans) if request.starts_with("POST /api/v2/spans ") => {
                 let mut shared = lock(shared);

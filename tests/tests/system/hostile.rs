@@ -111,8 +111,8 @@ fn broken(good: &[u8]) -> Vec<Vec<u8>> {
         let length = u8::try_from(ending.len()).expect("endings are short");
         messages.push([&[attributes_field, length], ending].concat());
     }
-    // Cut off within the first field, which is the attributes.
-    let cuts = (2..good.len() / 2).cycle();
+    // Cut off within the first field, which is the attributes and shorter than 128 bytes.
+    let cuts = (2..2 + usize::from(good[1])).cycle();
     messages.extend(cuts.take(MESSAGES - messages.len()).map(|cut| good[..cut].to_vec()));
     messages
 }
