@@ -4,7 +4,8 @@ use anyhow::Result;
 use testbed::Layout;
 
 use crate::command::run_shown;
-use crate::{adapters, build, preflight};
+use crate::preflight::{self, Purpose};
+use crate::{adapters, build};
 
 /// Which benchmark to run.
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When there is no benchmark of that name, or it fails.
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
-    preflight::check(layout, false)?;
+    preflight::check(layout, Purpose::Tests)?;
     adapters::run(layout)?;
     let mut cargo = build::cargo(layout, "run");
     cargo.args(["--release", "--quiet", "--package", "benches", "--", &options.name]);

@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use testbed::{ENVOY_VERSION, FailPolicy, Layout, Mesh, MeshOptions, WORKERS, require_free};
+use testbed::{ENVOY_VERSION, FailPolicy, Layout, Mesh, MeshOptions, Part, WORKERS, require_free};
 
 use self::backends::Backends;
 use self::stop::Stop;
 use self::summary::Summary;
-use crate::{build, preflight, setup};
+use crate::preflight::{self, Purpose};
+use crate::{build, setup};
 
 /// The share of the requests that go to the new version of the service, in percent.
 const V2_PERCENT: u32 = 10;
@@ -75,9 +76,9 @@ impl From<Policy> for FailPolicy {
 /// When something cannot be set up or started; with `--once` also when something is not as it should be.
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     eprintln!("mixmesh demo: set-up");
-    preflight::check(layout, false)?;
-    setup::essentials(layout)?;
-    setup::extras(layout, false);
+    preflight::check(layout, Purpose::Mesh)?;
+    setup::mesh(layout)?;
+    setup::parts(layout, &[Part::Prometheus, Part::Zipkin], false);
     build::development(layout)?;
 
     let folder = layout.target().join("demo");

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 use testbed::Layout;
 
 use crate::command::answer;
@@ -19,29 +19,47 @@ const DISK_GB_ONCE_SET_UP: u64 = 1;
 struct Requirement {
     name: &'static str,
     found: Result<String, String>,
+    only_for_envoy: bool,
 }
 
-/// Checks everything and prints it when `verbose` or when something is missing.
+impl Requirement {
+    fn new(name: &'static str, found: Result<String, String>) -> Self {
+        Self { name, found, only_for_envoy: false }
+    }
+}
+
+/// What the caller makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To show what was found.
+    Setup,
+    /// To run the mesh.
+    Mesh,
+    /// To run what can be run: Envoy may be missing.
+    Tests,
+}
+
+/// Checks everything, and prints it when that is the purpose or something is missing.
 ///
 /// # Errors
-/// When something is missing; the text says what to install.
-pub(crate) fn check(layout: &Layout, verbose: bool) -> Result<()> {
+/// When something is missing that the purpose needs; the text says what to install.
+pub(crate) fn check(layout: &Layout, purpose: Purpose) -> Result<()> {
     let all = [machine(), glibc(), c_linker(), python(layout), wasm(), disk(layout)];
-    let missing = all.iter().filter(|requirement| requirement.found.is_err()).count();
-    if verbose || missing > 0 {
-        for Requirement { name, found } in &all {
+    let missing: Vec<_> = all.iter().filter(|requirement| requirement.found.is_err()).collect();
+    if purpose == Purpose::Setup || !missing.is_empty() {
+        for Requirement { name, found, .. } in &all {
             match found {
                 Ok(found) => eprintln!("  ✓ {name}: {found}"),
                 Err(advice) => eprintln!("  ✗ {name}: {advice}"),
             }
         }
     }
-    if missing > 0 {
-        bail!(
-            "{missing} of {} requirements are missing, see above; then run the same command again",
-            all.len()
-        );
-    }
+    let blocks = |one: &&Requirement| purpose != Purpose::Tests || !one.only_for_envoy;
+    let blocking = missing.into_iter().filter(blocks).count();
+    ensure!(
+        blocking == 0,
+        "{blocking} requirements are missing, see above; then run the same command again"
+    );
     Ok(())
 }
 
@@ -52,7 +70,7 @@ fn machine() -> Requirement {
     } else {
         Err(format!("this is {os} {arch}; Envoy is installed for Linux on x86_64 only"))
     };
-    Requirement { name: "machine", found }
+    Requirement::new("machine", found)
 }
 
 fn glibc() -> Requirement {
@@ -66,7 +84,7 @@ fn glibc() -> Requirement {
         )),
         None => Err(format!("not found (musl?); Envoy needs glibc {major}.{minor}")),
     };
-    Requirement { name: "glibc", found }
+    Requirement { only_for_envoy: true, ..Requirement::new("glibc", found) }
 }
 
 /// From `glibc 2.36`.
@@ -81,7 +99,7 @@ fn c_linker() -> Requirement {
         .ok_or_else(|| {
             "no `cc`; install a C compiler (Debian: apt-get install gcc libc6-dev)".to_owned()
         });
-    Requirement { name: "C linker", found }
+    Requirement::new("C linker", found)
 }
 
 fn python(layout: &Layout) -> Requirement {
@@ -93,7 +111,7 @@ fn python(layout: &Layout) -> Requirement {
                 .to_owned()
         })
     };
-    Requirement { name: "Python", found }
+    Requirement { only_for_envoy: true, ..Requirement::new("Python", found) }
 }
 
 fn wasm() -> Requirement {
@@ -103,7 +121,7 @@ fn wasm() -> Requirement {
             wasm_std::TARGET
         )
     });
-    Requirement { name: "WebAssembly", found }
+    Requirement::new("WebAssembly", found)
 }
 
 fn disk(layout: &Layout) -> Requirement {
@@ -119,7 +137,7 @@ fn disk(layout: &Layout) -> Requirement {
         }
         Err(cause) => Err(format!("cannot be read: {cause}")),
     };
-    Requirement { name: "disk", found }
+    Requirement::new("disk", found)
 }
 
 #[cfg(test)]

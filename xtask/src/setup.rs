@@ -10,10 +10,11 @@ mod zipkin;
 use std::fs::{self, File};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, ensure};
 use testbed::{Layout, Part};
 
-use crate::{adapters, preflight, progress};
+use crate::preflight::{self, Purpose};
+use crate::{adapters, progress};
 
 /// What to set up.
 #[derive(Debug, clap::Args)]
@@ -28,14 +29,10 @@ pub(crate) struct Options {
 /// # Errors
 /// When something that the mesh needs cannot be had; with `--all` also when another part cannot.
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
-    preflight::check(layout, true)?;
-    essentials(layout)?;
-    let missing = extras(layout, options.all);
-    anyhow::ensure!(
-        missing.is_empty() || !options.all,
-        "{} parts are missing, see above",
-        missing.len()
-    );
+    preflight::check(layout, Purpose::Setup)?;
+    mesh(layout)?;
+    let missing = parts(layout, &[Part::Prometheus, Part::Zipkin], options.all);
+    ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
 }
 
@@ -43,29 +40,31 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// When one of them cannot be had.
-pub(crate) fn essentials(layout: &Layout) -> Result<()> {
-    let _lock = lock(layout)?;
-    envoy::ensure_installed(layout)?;
+pub(crate) fn mesh(layout: &Layout) -> Result<()> {
+    ensure!(parts(layout, &[Part::Envoy], false).is_empty(), "there is no mesh without Envoy");
     adapters::run(layout)
 }
 
-/// Prometheus and Zipkin, which show what the mesh tells them. Returns those that cannot be had, having
-/// said why and how to get them.
-pub(crate) fn extras(layout: &Layout, with_java: bool) -> Vec<Part> {
-    let _lock = lock(layout);
-    let outcomes = [
-        (Part::Prometheus, prometheus::ensure_installed(layout)),
-        (Part::Zipkin, zipkin::ensure_installed(layout, with_java)),
-    ];
+/// Installs parts of the machine; `with_java` also what Zipkin needs from the distribution. Returns
+/// those that cannot be had, having said why and how to get them.
+pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_java: bool) -> Vec<Part> {
+    let lock = lock(layout);
+    let install = |part: Part| match part {
+        Part::Envoy => envoy::ensure_installed(layout),
+        Part::Prometheus => prometheus::ensure_installed(layout),
+        Part::Zipkin => zipkin::ensure_installed(layout, with_java),
+    };
     let mut missing = Vec::new();
-    for (part, outcome) in outcomes {
+    for part in wanted {
+        let outcome =
+            lock.as_ref().map_err(|cause| anyhow!("{cause:#}")).and_then(|_| install(*part));
         if let Err(cause) = outcome {
             progress::note(&format!(
                 "no {}: {cause:#}; to get it, {}",
                 part.name(),
                 part.how_to_get()
             ));
-            missing.push(part);
+            missing.push(*part);
         }
     }
     missing

@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use testbed::{Layout, MISSING_PARTS, Part};
 
 use crate::command::{clean, run_shown};
-use crate::{build, preflight, progress, setup};
+use crate::preflight::{self, Purpose};
+use crate::{adapters, build, progress, setup};
 
 /// Which tests to run.
 #[derive(Debug, clap::Args)]
@@ -36,11 +37,11 @@ const SYSTEM: &str = "testbed";
 /// # Errors
 /// When a test fails; with `--all` also when a part is missing.
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
-    preflight::check(layout, false)?;
-    let system = options.tier != Some(Tier::Unit);
-    setup::essentials(layout)?;
-    if system {
-        setup::extras(layout, false);
+    preflight::check(layout, Purpose::Tests)?;
+    adapters::run(layout)?;
+    if options.tier != Some(Tier::Unit) {
+        // What is missing is noted by the tests that need it.
+        setup::parts(layout, &Part::ALL, false);
         build::development(layout)?;
     }
     let notes = tempfile::tempdir()?;
