@@ -14,7 +14,7 @@ use mesh_attributes::Timestamp;
 use smallvec::SmallVec;
 
 use crate::attributes::{CheckOutcome, Original, Refused, RequestBag, ServedBag};
-use crate::cache::{LookUp, Stored, Validity};
+use crate::cache::{L1, LookUp, Stored, Validity};
 use crate::check::{Answer, AnswerHeaders, Denial, MAX_ANSWER_BYTES, Question, Verdict};
 use crate::config::{FailPolicy, Scope, ScopeRef, Switch};
 use crate::generations::{Generation, NamespaceId, Standing};
@@ -220,6 +220,19 @@ impl Filter {
     /// The filter goes away. Harmless when the stream has completed.
     pub fn on_destroy(&self) {
         self.leave();
+    }
+
+    /// A hook of this filter panicked, so that nothing it had under way can be relied on: those who
+    /// wait for its call are served by another, and the worker's cache begins anew.
+    pub fn on_panic(&self) {
+        if let Ok(mut state) = self.state.try_borrow_mut() {
+            state.phase = Phase::Settled;
+        }
+        if let Ok(mut worker) = self.site.worker.state.try_borrow_mut() {
+            let settings = self.site.config.settings();
+            worker.l1 = L1::new(settings.l1_entries, settings.l1_bytes);
+            worker.calls.leave_all(self.serial);
+        }
     }
 
     fn begin<H: StreamHost>(

@@ -123,6 +123,14 @@ impl Calls {
         }
     }
 
+    /// `serial` goes away and does not know any more what its part was. Costs a walk over all calls.
+    pub fn leave_all(&mut self, serial: Serial) {
+        let keys: Vec<CallKey> = self.leading.keys().copied().collect();
+        for key in keys {
+            self.leave(key, serial);
+        }
+    }
+
     /// Notes whether the answer to `key` could be kept, and so is worth waiting for.
     pub fn note(&mut self, key: CallKey, shareable: bool) {
         let place = self.lonely(key);

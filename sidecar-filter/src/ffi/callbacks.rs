@@ -15,6 +15,12 @@ impl Callbacks {
         CALLBACKS.get()
     }
 
+    /// Uses these callbacks in the tests of this process.
+    #[cfg(test)]
+    pub(super) fn install(callbacks: Self) {
+        let _ = CALLBACKS.set(callbacks);
+    }
+
     /// Looks up the callbacks; the error is the name of a required one that Envoy lacks.
     pub(super) fn load() -> Result<&'static Self, &'static CStr> {
         if let Some(loaded) = CALLBACKS.get() {
@@ -37,7 +43,7 @@ macro_rules! callbacks {
         }
 
         impl Callbacks {
-            fn resolve() -> Result<Self, &'static CStr> {
+            pub(super) fn resolve() -> Result<Self, &'static CStr> {
                 Ok(Self {
                     $($name: {
                         let name = symbol(concat!("envoy_dynamic_module_callback_", stringify!($name), "\0"));

@@ -33,7 +33,7 @@ enum NewConfigError {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+pub(super) extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
     guard(std::ptr::null, || match Callbacks::load() {
         Ok(_) => ABI_VERSION.as_ptr(),
         Err(missing) => {
@@ -45,7 +45,7 @@ extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
     envoy: EnvoyPtr,
     _name: EnvoyBuffer,
     json: EnvoyBuffer,
@@ -88,7 +88,9 @@ unsafe fn new_config(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(module: ModulePtr) {
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(
+    module: ModulePtr,
+) {
     guard(
         || (),
         || {
@@ -104,7 +106,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(module: 
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_new(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_new(
     _name: EnvoyBuffer,
     json: EnvoyBuffer,
 ) -> ModulePtr {
@@ -125,7 +127,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_new(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_destroy(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_destroy(
     module: ModulePtr,
 ) {
     guard(
@@ -156,7 +158,7 @@ unsafe fn control(module: ModulePtr, logic: impl FnOnce(&Control, &FilterConfig)
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
     _envoy: EnvoyPtr,
     module: ModulePtr,
     _event: u64,
@@ -166,7 +168,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_headers(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_headers(
     _envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -184,7 +186,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_head
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_trailers(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_trailers(
     _envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -201,7 +203,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_trai
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_data(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_data(
     _envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -220,7 +222,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_data
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_complete(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_complete(
     _envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -234,7 +236,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_comp
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_reset(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_stream_reset(
     _envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,

@@ -17,6 +17,8 @@ mod callbacks;
 mod config_hooks;
 mod host;
 mod stream_hooks;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

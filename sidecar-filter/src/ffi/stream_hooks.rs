@@ -61,7 +61,7 @@ impl ModuleSite {
 
 /// What a hook does with the stream at its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Hook {
+pub(super) enum Hook {
     /// The hook's return value lets the request go on.
     RequestHeaders,
     /// The request was stopped earlier and has to be resumed.
@@ -73,7 +73,7 @@ enum Hook {
 /// # Safety
 /// `envoy` and `module` are what Envoy passed to the hook that is running, and `module` came from
 /// [`envoy_dynamic_module_on_http_filter_new`] and has not been destroyed.
-unsafe fn decide(
+pub(super) unsafe fn decide(
     envoy: EnvoyPtr,
     module: ModulePtr,
     hook: Hook,
@@ -85,7 +85,13 @@ unsafe fn decide(
     // SAFETY: the caller's promise.
     let mut stream = unsafe { EnvoyStream::new(callbacks, envoy, &filter.site.stats) };
     let flow = guard(|| None, || Some(logic(&filter.filter, &mut stream))).unwrap_or_else(|| {
-        guard(|| (), || stream.count(Counter::Panics, 1));
+        guard(
+            || (),
+            || {
+                stream.count(Counter::Panics, 1);
+                filter.filter.on_panic();
+            },
+        );
         Flow::Reply(Rc::new(Denial::panicked(PANICKED)))
     });
     match flow {
@@ -142,7 +148,13 @@ unsafe fn observe(
         },
     );
     if !done {
-        guard(|| (), || stream.count(Counter::Panics, 1));
+        guard(
+            || (),
+            || {
+                stream.count(Counter::Panics, 1);
+                filter.filter.on_panic();
+            },
+        );
     }
 }
 
@@ -161,7 +173,7 @@ unsafe fn hold(module: ModulePtr) -> Option<Rc<ModuleFilter>> {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_new(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_new(
     config: ModulePtr,
     _envoy: EnvoyPtr,
 ) -> ModulePtr {
@@ -176,7 +188,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_new(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_destroy(module: ModulePtr) {
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_destroy(module: ModulePtr) {
     guard(
         || (),
         || {
@@ -190,7 +202,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_destroy(module: ModuleP
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
     envoy: EnvoyPtr,
     module: ModulePtr,
     _end_of_stream: bool,
@@ -204,7 +216,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
     envoy: EnvoyPtr,
     module: ModulePtr,
     event: u64,
@@ -217,7 +229,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_headers(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_headers(
     envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -227,14 +239,15 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_headers(
 ) {
     // SAFETY: as Envoy passed them; the headers last until the hook ends.
     unsafe {
-        observe(envoy, module, |filter, _| {
+        decide(envoy, module, Hook::Later, |filter, _| {
             filter.on_call_headers(CallId(call), items(headers, len).iter().map(|h| h.pair()));
+            Flow::Wait
         });
     }
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_trailers(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_trailers(
     envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -243,14 +256,15 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_trailers(
 ) {
     // SAFETY: as Envoy passed them; the trailers last until the hook ends.
     unsafe {
-        observe(envoy, module, |filter, _| {
+        decide(envoy, module, Hook::Later, |filter, _| {
             filter.on_call_headers(CallId(call), items(trailers, len).iter().map(|h| h.pair()));
+            Flow::Wait
         });
     }
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_data(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_data(
     envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -273,7 +287,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_data(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_complete(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_complete(
     envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -287,7 +301,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_complete(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_reset(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_reset(
     envoy: EnvoyPtr,
     module: ModulePtr,
     call: u64,
@@ -302,7 +316,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_http_stream_reset(
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_stream_complete(
     envoy: EnvoyPtr,
     module: ModulePtr,
 ) {

@@ -628,6 +628,21 @@ fn a_leader_that_vanishes_hands_its_call_to_a_waiter() {
 }
 
 #[test]
+fn a_leader_that_panics_leaves_nobody_waiting_and_no_answer_behind() {
+    let mesh = Mesh::new();
+    mesh.announce(1, true);
+    mesh.ask("/known", &Reply::allow());
+    let (mut leader, mut waiter) = (mesh.request("/a"), mesh.request("/a"));
+    leader.start();
+    waiter.start();
+    mesh.call();
+    leader.filter.on_panic();
+    assert_eq!(mesh.wake(&mut [&mut waiter]), [Outcome::Waiting]);
+    assert_eq!(waiter.answer(&mesh.call(), &Reply::allow()), Outcome::Passed);
+    mesh.ask("/known", &Reply::allow());
+}
+
+#[test]
 fn a_waiter_that_vanishes_is_counted_and_not_woken() {
     let mesh = Mesh::new();
     let (mut leader, mut waiter) = (mesh.request("/a"), mesh.request("/a"));

@@ -100,6 +100,18 @@ fn a_waiter_that_goes_away_is_not_woken() {
 }
 
 #[test]
+fn whoever_forgot_its_part_is_taken_out_of_every_call() {
+    let mut fixture = Fixture::new();
+    fixture.join(1, 10);
+    fixture.join(1, 11);
+    fixture.join(2, 12);
+    fixture.join(2, 10);
+    fixture.calls.leave_all(Serial(10));
+    assert_eq!(fixture.woken(), [(11, WakeEvent::Lead)]);
+    assert_eq!(fixture.calls.waiting(), 0);
+}
+
+#[test]
 fn nobody_waits_for_answers_that_cannot_be_shared_until_one_can() {
     let mut fixture = Fixture::new();
     let key = fixture.key(1);
