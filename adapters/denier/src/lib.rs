@@ -92,3 +92,6 @@ impl ListEntry for Denier {
         Ok(self.answer.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

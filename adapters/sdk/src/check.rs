@@ -35,6 +35,15 @@ pub struct CallError {
     pub message: String,
 }
 
+/// An element of a batch that the adapter cannot take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedElement {
+    /// Its index in the batch.
+    pub element: u32,
+    /// Why.
+    pub message: String,
+}
+
 impl Code {
     /// The request passes.
     pub const OK: Self = Self(0);
@@ -91,5 +100,11 @@ impl From<CheckResult> for types::CheckResult {
 impl From<CallError> for types::CallError {
     fn from(error: CallError) -> Self {
         Self { fault: error.fault, retry: error.retry, message: error.message }
+    }
+}
+
+impl From<FailedElement> for types::FailedElement {
+    fn from(failed: FailedElement) -> Self {
+        Self { element: failed.element, message: failed.message }
     }
 }

@@ -1,14 +1,18 @@
 //! Between the generated bindings and an adapter. Not for authors: [`crate::export!`] uses it.
 
+use std::any::Any;
 use std::cell::RefCell;
 
 use crate::bindings::base::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::base::mixmesh::adapter::types;
 use crate::bindings::checknothing::exports::mixmesh::adapter::checknothing;
 use crate::bindings::listentry::exports::mixmesh::adapter::listentry;
+use crate::bindings::logentry::exports::mixmesh::adapter::logentry;
+use crate::bindings::metric::exports::mixmesh::adapter::metric;
+use crate::metric::SeriesById;
 use crate::{
-    Adapter, CallError, CheckNothing, Instance, InstanceIndex, Instances, ListEntry, Problem,
-    Problems, Value, parameters,
+    Adapter, CallError, CheckNothing, FailedElement, Instance, InstanceIndex, Instances, ListEntry,
+    LogEntry, MetricSeries, Problem, Problems, Value, log_entry, parameters,
 };
 
 /// Makes a component of an adapter: `adapter_sdk::export!(Denier: checknothing, listentry);`. The type
@@ -65,7 +69,14 @@ macro_rules! export_template {
 }
 
 /// Where a component keeps its adapter from one call to the next.
-pub type Slot<A> = RefCell<Option<A>>;
+pub type Slot<A> = RefCell<Option<State<A>>>;
+
+/// An adapter with what is kept for it.
+pub struct State<A> {
+    adapter: A,
+    /// A `SeriesById` of the adapter's series, once there are any: not every adapter has such a type.
+    series: Option<Box<dyn Any>>,
+}
 
 /// The adapter of this component.
 pub trait Exported: 'static {
@@ -86,7 +97,7 @@ impl<E: Exported> lifecycle::Guest for Guest<E> {
             crate::host::log::log(crate::host::log::Level::Error, &panic.to_string());
         }));
         let adapter = configure::<E::Adapter>(configuration)?;
-        E::with(|slot| *slot.borrow_mut() = Some(adapter));
+        E::with(|slot| *slot.borrow_mut() = Some(State { adapter, series: None }));
         Ok(())
     }
 }
@@ -106,6 +117,35 @@ impl<E: Exported<Adapter: ListEntry>> listentry::Guest for Guest<E> {
     }
 }
 
+impl<E: Exported<Adapter: MetricSeries>> metric::Guest for Guest<E> {
+    fn report(batch: metric::Batch) -> Vec<types::FailedElement> {
+        type Table<A> = SeriesById<<A as MetricSeries>::Series>;
+        let failed = with_state::<E, _>(|State { adapter, series }| {
+            let series = series.get_or_insert_with(|| Box::new(Table::<E::Adapter>::default()));
+            let series: &mut Table<E::Adapter> =
+                series.downcast_mut().expect("an adapter has one type of series");
+            series.report(adapter, &batch)
+        });
+        let everything = |error: CallError| {
+            let fail = |element| FailedElement { element, message: error.message.clone() };
+            (0..).zip(&batch.samples).map(|(element, _)| fail(element)).collect()
+        };
+        failed.unwrap_or_else(everything).into_iter().map(Into::into).collect()
+    }
+}
+
+impl<E: Exported<Adapter: LogEntry>> logentry::Guest for Guest<E> {
+    fn report(batch: logentry::Batch) -> Vec<types::FailedElement> {
+        let failed = with_adapter::<E, _>(|adapter| log_entry::report(adapter, &batch));
+        let everything = |error: CallError| {
+            let elements = batch.groups.iter().flat_map(|group| &group.elements);
+            let fail = |e: &u32| FailedElement { element: *e, message: error.message.clone() };
+            elements.map(fail).collect()
+        };
+        failed.unwrap_or_else(everything).into_iter().map(Into::into).collect()
+    }
+}
+
 pub(crate) fn configure<A: Adapter>(
     configuration: lifecycle::Configuration,
 ) -> Result<A, Problems> {
@@ -117,8 +157,12 @@ pub(crate) fn configure<A: Adapter>(
 }
 
 fn with_adapter<E: Exported, R>(f: impl FnOnce(&mut E::Adapter) -> R) -> Result<R, CallError> {
+    with_state::<E, R>(|state| f(&mut state.adapter))
+}
+
+fn with_state<E: Exported, R>(f: impl FnOnce(&mut State<E::Adapter>) -> R) -> Result<R, CallError> {
     E::with(|slot| match slot.borrow_mut().as_mut() {
-        Some(adapter) => Ok(f(adapter)),
+        Some(state) => Ok(f(state)),
         None => Err(CallError::adapter("the adapter was called before it was configured")),
     })
 }

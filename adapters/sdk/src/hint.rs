@@ -1,5 +1,6 @@
-/// " – did you mean `x`?" for the candidate nearest to `given`, or nothing when none is near.
-pub(crate) fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
+/// `, did you mean x?` for the candidate nearest to `given`, or nothing when none is near: the end of a
+/// message about an unknown name.
+pub fn nearest<'c>(given: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
     /// Farther ones are other words, not slips of the hand.
     const FARTHEST: usize = 3;
     let near = |candidate: &&str| strsim::osa_distance(given, candidate);

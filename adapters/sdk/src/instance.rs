@@ -66,6 +66,11 @@ impl Instances {
         (0..).map(InstanceIndex).zip(self.0.iter()).filter(move |(_, i)| i.template == template)
     }
 
+    /// All instances, in the order of their indexes.
+    pub fn iter(&self) -> impl Iterator<Item = &Instance> {
+        self.0.iter()
+    }
+
     /// How many there are, over all templates.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -2,7 +2,7 @@
 //!
 //! An adapter is a type that implements [`Adapter`] – parameters in, ready adapter out – and one trait
 //! for each template it serves: [`CheckNothing`], [`ListEntry`], [`Metric`] or [`MetricSeries`],
-//! [`LogEntry`] or [`LogColumns`]. [`export!`] makes a component of it. The same code runs natively in
+//! [`LogEntry`]. [`export!`] makes a component of it. The same code runs natively in
 //! tests, with [`testing`] in the host's place.
 
 mod adapter;
@@ -14,12 +14,20 @@ pub mod export;
 mod hint;
 pub mod host;
 mod instance;
+mod log_entry;
+mod metric;
 pub mod parameters;
 mod problem;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+pub mod time;
 mod value;
 
 pub use self::adapter::{Adapter, CheckNothing, ListEntry};
-pub use self::check::{CallError, CheckResult, Code, Fault};
+pub use self::check::{CallError, CheckResult, Code, FailedElement, Fault};
+pub use self::hint::nearest;
 pub use self::instance::{Field, Instance, InstanceIndex, Instances, Template, ValueType};
+pub use self::log_entry::{Entry, LogEntry};
+pub use self::metric::{KnownSeries, Metric, MetricInstance, MetricSeries, NewSeries, Sample};
 pub use self::problem::{Problem, Problems};
 pub use self::value::{StringMap, Value};

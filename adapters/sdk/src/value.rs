@@ -2,6 +2,7 @@ use std::fmt::{self, Display as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::bindings::base::mixmesh::adapter::types;
+use crate::time;
 
 /// A value of a field, borrowed.
 ///
@@ -81,8 +82,8 @@ impl fmt::Display for Value<'_> {
             Self::Int64(number) => write!(f, "{number}"),
             Self::Double(number) => write!(f, "{number}"),
             Self::Boolean(truth) => write!(f, "{truth}"),
-            Self::Timestamp(nanos) => write!(f, "{nanos}"),
-            Self::Duration(nanos) => write!(f, "{nanos}"),
+            Self::Timestamp(nanos) => time::write_exact(f, *nanos),
+            Self::Duration(nanos) => time::write_duration(f, *nanos),
             Self::IpAddress(bytes) => write_address(f, bytes),
             Self::StringMap(map) => {
                 for (index, (key, value)) in map.iter().enumerate() {

@@ -1,3 +1,5 @@
 //! What an adapter can ask its host for. In native tests [`crate::testing`] answers.
 
+pub mod clock;
 pub mod log;
+pub mod metrics;

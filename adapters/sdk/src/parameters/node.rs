@@ -64,22 +64,19 @@ impl<'v> Node<'v> {
     }
 
     /// Pairs the JSON names with the fields they mean and notes those that mean none.
-    fn fields(
-        self,
-        known: &'static [&'static str],
-    ) -> Result<Vec<(&'static str, &'v Value)>, Failure> {
-        let mut fields: Vec<(&'static str, &'v Value)> = Vec::new();
+    fn fields(self, known: &'static [&'static str]) -> Result<Vec<KnownField<'v>>, Failure> {
+        let mut fields: Vec<KnownField<'v>> = Vec::new();
         for (name, value) in self.object()? {
             let snake = snake_case(name);
             let known_name = known.iter().find(|field| **field == name || **field == snake);
             let problem = match known_name {
                 None => format!("is unknown{}", nearest(&snake, known.iter().copied())),
-                Some(field) if fields.iter().any(|(there, _)| there == field) => {
+                Some(field) if fields.iter().any(|there| there.name == *field) => {
                     format!("is given twice, as {field} and in another spelling")
                 }
                 Some(field) => {
                     if !value.is_null() {
-                        fields.push((field, value));
+                        fields.push(KnownField { name: field, given: name, value });
                     }
                     continue;
                 }
@@ -294,10 +291,19 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 }
 
-/// A structure's fields, by the names they have in Rust.
+/// A field of a structure.
+struct KnownField<'v> {
+    /// In Rust.
+    name: &'static str,
+    /// In the JSON, which problems speak of.
+    given: &'v str,
+    value: &'v Value,
+}
+
+/// A structure's fields.
 struct Fields<'v> {
     node: Node<'v>,
-    rest: std::vec::IntoIter<(&'static str, &'v Value)>,
+    rest: std::vec::IntoIter<KnownField<'v>>,
     value: Option<(&'v str, &'v Value)>,
 }
 
@@ -308,9 +314,9 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Failure> {
-        let Some((name, value)) = self.rest.next() else { return Ok(None) };
-        self.value = Some((name, value));
-        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
+        let Some(field) = self.rest.next() else { return Ok(None) };
+        self.value = Some((field.given, field.value));
+        seed.deserialize(BorrowedStrDeserializer::new(field.name)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {

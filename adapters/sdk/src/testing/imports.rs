@@ -1,0 +1,116 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::host::log::Level;
+
+thread_local! {
+    static HOST: RefCell<Recorded> = RefCell::default();
+}
+
+/// What the adapters of this thread have asked for.
+#[derive(Debug, Default)]
+struct Recorded {
+    messages: Vec<(Level, String)>,
+    lines: String,
+    metrics: Vec<metrics::Definition>,
+    series: Vec<String>,
+    samples: BTreeMap<String, Vec<f64>>,
+    now: i64,
+}
+
+/// The messages to the operator, oldest first.
+pub fn messages() -> Vec<(Level, String)> {
+    HOST.with_borrow(|host| host.messages.clone())
+}
+
+/// What was written to the handler's stream.
+pub fn lines() -> String {
+    HOST.with_borrow(|host| host.lines.clone())
+}
+
+/// The samples of each series, as `name{label="value"}`.
+pub fn samples() -> BTreeMap<String, Vec<f64>> {
+    HOST.with_borrow(|host| host.samples.clone())
+}
+
+/// Sets the time, in nanoseconds since the Unix epoch. It stands still.
+pub fn set_now(nanos: i64) {
+    HOST.with_borrow_mut(|host| host.now = nanos);
+}
+
+pub(crate) mod clock {
+    use super::HOST;
+
+    pub(crate) fn now() -> i64 {
+        HOST.with_borrow(|host| host.now)
+    }
+
+    pub(crate) fn monotonic() -> u64 {
+        now().unsigned_abs()
+    }
+}
+
+pub(crate) mod log {
+    use super::HOST;
+    use crate::host::log::{Level, WriteError};
+
+    pub(crate) fn log(level: Level, message: &str) {
+        HOST.with_borrow_mut(|host| host.messages.push((level, message.to_owned())));
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as the real one, which can fail")]
+    pub(crate) fn write(lines: &str) -> Result<(), WriteError> {
+        HOST.with_borrow_mut(|host| host.lines.push_str(lines));
+        Ok(())
+    }
+}
+
+pub(crate) mod metrics {
+    use super::HOST;
+    pub(crate) use crate::host::metrics::{Definition, Kind, Sample};
+
+    pub(crate) fn define(definition: &Definition) -> Result<u32, String> {
+        HOST.with_borrow_mut(|host| {
+            let there = host.metrics.iter().position(|metric| metric.name == definition.name);
+            let id = there.unwrap_or_else(|| {
+                host.metrics.push(definition.clone());
+                host.metrics.len() - 1
+            });
+            u32::try_from(id).map_err(|error| error.to_string())
+        })
+    }
+
+    pub(crate) fn intern(metric: u32, label_values: &[Vec<String>]) -> Vec<u32> {
+        HOST.with_borrow_mut(|host| {
+            let Definition { name, labels, .. } = &host.metrics[metric as usize];
+            let mut ids = Vec::new();
+            for values in label_values {
+                assert_eq!(labels.len(), values.len(), "one value for each label of {name}");
+                let pairs = labels.iter().zip(values).map(|(l, v)| format!("{l}={v:?}"));
+                host.series.push(format!("{name}{{{}}}", pairs.collect::<Vec<_>>().join(",")));
+                ids.push(u32::try_from(host.series.len() - 1).expect("a test has few series"));
+            }
+            ids
+        })
+    }
+
+    pub(crate) fn update(samples: &[Sample]) -> Vec<u32> {
+        HOST.with_borrow_mut(|host| {
+            let mut refused = Vec::new();
+            for (position, sample) in (0..).zip(samples) {
+                let series = &host.series[sample.series as usize];
+                let name = series.split('{').next();
+                let metric = host.metrics.iter().find(|metric| Some(metric.name.as_str()) == name);
+                let is_counter = metric.is_some_and(|metric| metric.kind == Kind::Counter);
+                if is_counter && !(sample.value >= 0.0) {
+                    refused.push(position);
+                    continue;
+                }
+                host.samples.entry(series.clone()).or_default().push(sample.value);
+            }
+            refused
+        })
+    }
+
+    pub(crate) fn forget(_series: &[u32]) {}
+}
