@@ -70,7 +70,10 @@ impl Batches {
             filters.remove(&oldest);
         }
         // What a filter sent before this Mixer started is not missing here.
-        filters.insert(filter.into(), Seen { first: number, highest: number, arrived: 1, touched: now });
+        filters.insert(
+            filter.into(),
+            Seen { first: number, highest: number, arrived: 1, touched: now },
+        );
         Arrival::New
     }
 }

@@ -108,10 +108,10 @@ impl PolicyBuilder {
         }
     }
 
-    /// Builds the handlers that rules refer to, or takes over those that did not change.
+    /// Builds the handlers, or takes over those that did not change.
     async fn build_units(&mut self, draft: &mut Draft) {
         let mut before = std::mem::take(&mut self.units);
-        for (key, instances) in draft.used() {
+        for (key, instances) in draft.handlers() {
             let old = before.remove(&key);
             let unit = self.build_unit(&key, &instances, old, draft).await;
             self.units.insert(key, unit);
@@ -381,10 +381,13 @@ impl Draft {
         None
     }
 
-    /// The handlers that rules refer to, each with the instances that it is given.
-    fn used(&self) -> BTreeMap<ResourceKey, BTreeSet<ResourceKey>> {
-        let mut used: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> = BTreeMap::new();
-        // Rules that were refused count too: their handlers' mistakes are to be told with theirs.
+    /// All handlers, each with the instances that rules give it. One that no rule refers to is built too,
+    /// so that its mistakes are told before it is needed.
+    fn handlers(&self) -> BTreeMap<ResourceKey, BTreeSet<ResourceKey>> {
+        let keys = self.effective.resources.keys().filter(|key| key.kind.is_handler());
+        let mut handlers: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> =
+            keys.map(|key| (key.clone(), BTreeSet::new())).collect();
+        // Rules that were refused count too: what they will give their handlers is judged with them.
         for resource in self.configured.values().chain(self.effective.resources.values()) {
             let Spec::Rule(rule) = &resource.spec else { continue };
             let key = &resource.key;
@@ -395,7 +398,7 @@ impl Draft {
                     Referred::Handler,
                 );
                 let Ok(handler) = handler else { continue };
-                let instances = used.entry(handler.key.clone()).or_default();
+                let instances = handlers.entry(handler.key.clone()).or_default();
                 for reference in &action.instances {
                     let instance = self.effective.resolve(
                         &reference.value,
@@ -406,7 +409,7 @@ impl Draft {
                 }
             }
         }
-        used
+        handlers
     }
 }
 

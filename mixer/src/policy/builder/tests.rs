@@ -68,7 +68,9 @@ impl Fixture {
         let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/adapters");
         let adapters = std::env::var_os("MIXMESH_ADAPTERS").map_or(built, Into::into);
         assert!(adapters.join("denier.wasm").exists(), "no denier.wasm: run cargo xtask adapters");
-        let host = AdapterHost::new(HostOptions::default()).unwrap();
+        // Compiled once for all tests of all runs.
+        let cache_dir = Some(adapters.join(".compiled"));
+        let host = AdapterHost::new(HostOptions { cache_dir, ..HostOptions::default() }).unwrap();
         let metrics = Metrics::new();
         let mut builder = PolicyBuilder::new(host, adapters, "istio-system", metrics.clone());
         let policy = builder.build(&config(1, documents)).await;
@@ -142,6 +144,12 @@ async fn wrong_parameters_leave_the_last_good_handler_in_force() {
     let mut f = Fixture::new(&[MANIFEST, DENIER, RULE]).await;
     f.edit(&[MANIFEST, &DENIER.replace("code: 7", "code: seven"), RULE]).await;
     assert_eq!(f.code("a", "/x").await, 7);
+    assert_eq!(f.problems().len(), 1, "{:?}", f.problems());
+}
+
+#[tokio::test]
+async fn mistakes_of_a_handler_that_no_rule_uses_are_told() {
+    let f = Fixture::new(&[MANIFEST, &DENIER.replace("code: 7", "code: seven")]).await;
     assert_eq!(f.problems().len(), 1, "{:?}", f.problems());
 }
 
