@@ -1,5 +1,7 @@
 use anyhow::{Result, bail};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::subject::{Allocations, Promise};
 
 /// What was measured of one subject.
 #[derive(Debug, Clone, Serialize)]
@@ -10,8 +12,9 @@ pub(crate) struct Figures {
     pub(crate) p50_ns: f64,
     /// All but one in a hundred took at most so long.
     pub(crate) p99_ns: f64,
-    /// Allocations of one operation: the mean.
-    pub(crate) allocs: f64,
+    /// Allocations of one operation.
+    #[serde(serialize_with = "usual")]
+    pub(crate) allocs: Allocations,
     /// Operations that were timed.
     pub(crate) n: u64,
     /// Operations that were timed together.
@@ -20,9 +23,9 @@ pub(crate) struct Figures {
     /// What others report for the same work.
     #[serde(skip)]
     pub(crate) elsewhere: &'static str,
-    /// How often the operation may allocate, if anything was promised.
+    /// What was promised of its allocations.
     #[serde(skip)]
-    pub(crate) promised_allocations: Option<u32>,
+    pub(crate) promise: Option<Promise>,
 }
 
 /// Holds the figures against what was promised of allocations.
@@ -33,10 +36,11 @@ pub(crate) fn check_promises(figures: &[Figures]) -> Result<()> {
     let broken: Vec<String> = figures
         .iter()
         .filter_map(|f| {
-            let promised = f.promised_allocations.filter(|p| f.allocs > f64::from(*p))?;
+            let promise = f.promise.filter(|promise| !promise.holds(f.allocs))?;
+            let Allocations { usual, most } = f.allocs;
             Some(format!(
-                "{} allocates {:.3} times, at most {promised} were promised",
-                f.name, f.allocs
+                "{} allocates {usual} times, at worst {most}; promised is {promise:?}",
+                f.name
             ))
         })
         .collect();
@@ -44,4 +48,11 @@ pub(crate) fn check_promises(figures: &[Figures]) -> Result<()> {
         return Ok(());
     }
     bail!("{}", broken.join("; "))
+}
+
+fn usual<S: Serializer>(
+    allocations: &Allocations,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_f64(allocations.usual)
 }

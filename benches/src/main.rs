@@ -13,6 +13,7 @@ mod measure;
 mod policy;
 mod raw_codec;
 mod request;
+mod subject;
 mod table;
 
 use std::path::PathBuf;

@@ -3,6 +3,14 @@ use std::fmt::Write;
 use crate::effort::Effort;
 use crate::figures::Figures;
 
+const NOTES: &str = "
+batch: operations timed together; where it is above 1, p50 and p99 are of the batches' means.
+allocs: of one operation, usually; in the gRPC rows of client and server together.
+(1) on other machines, which differ by a factor of two: a hint, not a comparison. Istio 1.4 Mixer: 1.4.10,
+    unmodified, built with Go 1.26, on 2 cores of an AMD EPYC, 32 attributes and 12 headers a request.
+    Published: one reader on a host with 320 cores.
+";
+
 /// The figures as a table, with what is needed to read it.
 pub(crate) fn render(figures: &[Figures], effort: &Effort) -> String {
     let mut rows =
@@ -12,7 +20,7 @@ pub(crate) fn render(figures: &[Figures], effort: &Effort) -> String {
             f.name.to_owned(),
             duration(f.p50_ns),
             duration(f.p99_ns),
-            allocations(f.allocs),
+            allocations(f.allocs.usual),
             f.n.to_string(),
             f.batch.to_string(),
             f.elsewhere.to_owned(),
@@ -33,10 +41,7 @@ pub(crate) fn render(figures: &[Figures], effort: &Effort) -> String {
         text.push_str(format!("{line}  {}", row[6]).trim_end());
         text.push('\n');
     }
-    text.push_str(
-        "\nbatch: operations timed together; where it is above 1, p50 and p99 are of the batches' means.\n\
-         (1) measured on other machines, which differ by a factor of two: a hint, not a comparison.\n",
-    );
+    text.push_str(NOTES);
     if effort.is_smoke() {
         text.push_str("A smoke run: the times mean nothing.\n");
     }
@@ -55,8 +60,8 @@ fn duration(ns: f64) -> String {
     }
 }
 
-fn allocations(mean: f64) -> String {
-    if mean.fract() == 0.0 { format!("{mean:.0}") } else { format!("{mean:.3}") }
+fn allocations(usual: f64) -> String {
+    if usual.fract() == 0.0 { format!("{usual:.0}") } else { format!("{usual:.3}") }
 }
 
 #[cfg(test)]
@@ -77,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_of_allocations_is_not_rounded_to_a_promise() {
+    fn allocations_are_not_rounded_to_a_promise() {
         assert_eq!(allocations(2.0), "2");
         assert_eq!(allocations(2.004), "2.004");
         assert_eq!(allocations(0.25), "0.250");

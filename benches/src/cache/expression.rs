@@ -9,8 +9,9 @@ use mixer_expr::compile;
 
 use crate::effort::Effort;
 use crate::figures::Figures;
-use crate::measure::{Subject, measure};
+use crate::measure::measure;
 use crate::request::{self, NAMESPACE};
+use crate::subject::{Promise, Subject};
 
 /// All three terms hold, so all are evaluated.
 const THREE_TERMS: &str = r#"destination.service.name == "catalog" && request.method == "GET" && request.headers["x-user"] != "mallory""#;
@@ -34,7 +35,7 @@ pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
                 ensure!(expression.eval_bool(&bag)?, "the match does not hold");
                 Ok(())
             })
-            .allocates_at_most(0)
+            .allocates(Promise::Never)
             .elsewhere("368 ns, 4 allocs, 2 terms: Istio 1.4 Mixer"),
         ],
         effort,

@@ -9,8 +9,9 @@ use mixer::DEFAULT_CACHE_BYTES;
 use crate::effort::Effort;
 use crate::figures::Figures;
 use crate::loopback::{Loopback, Threads};
-use crate::measure::{Subject, measure};
+use crate::measure::measure;
 use crate::request::{self, NAMESPACE, QUIET_NAMESPACE, Scattered, WORKING_SET};
+use crate::subject::Subject;
 
 /// A hit in Mixer's cache, a decision by one adapter without any cache, and what is left without
 /// either: gRPC. Allocations are those of client and server together.

@@ -12,8 +12,9 @@ use sidecar_filter::worker::{Site, Worker};
 use super::sidecar;
 use crate::effort::Effort;
 use crate::figures::Figures;
-use crate::measure::{Subject, measure};
+use crate::measure::measure;
 use crate::request::WORKING_SET;
+use crate::subject::Subject;
 
 /// From the proxy's call with a request's headers to the filter's end: read, look up, decide, note
 /// what the report will need. The proxy is a mock, so what Envoy takes for each read is not in it.

@@ -15,8 +15,9 @@ use sidecar_filter::mock::MockProxy;
 use super::{key, sidecar};
 use crate::effort::Effort;
 use crate::figures::Figures;
-use crate::measure::{Subject, measure};
+use crate::measure::measure;
 use crate::request::{NAMESPACE, WORKING_SET};
+use crate::subject::{Promise, Subject};
 
 /// Ours on requests whose attributes were read before: each known shape, the key, the table, the
 /// entry's validity. Beside it, what the table alone costs in the crates one might have taken, with
@@ -79,7 +80,7 @@ pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
                     other => bail!("not an allow: {other:?}"),
                 }
             })
-            .allocates_at_most(0),
+            .allocates(Promise::Never),
             Subject::new("lru_get", || lru.get(for_lru.next()).map(Arc::clone).context("a miss")),
             Subject::new("moka_get", || moka.get(for_moka.next()).context("a miss"))
                 .elsewhere("348 ns, 320-core host: published"),

@@ -18,9 +18,10 @@ use tokio::runtime::{Builder, Runtime};
 use super::key;
 use crate::effort::Effort;
 use crate::figures::Figures;
-use crate::measure::{Subject, measure};
+use crate::measure::measure;
 use crate::policy;
 use crate::request::{self, NAMESPACE, Scattered, WORKING_SET};
+use crate::subject::{Promise, Subject};
 
 /// About what an answer and its key weigh in level 2.
 const USUAL_WEIGHT: u32 = 400;
@@ -35,15 +36,18 @@ pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
     let mut misses = requests();
     fill(&runtime, &cached, &caller)?;
 
-    let plain = plain_cache()?;
     let mut keys = key::keys()?;
+    let plain = plain_cache(&mut keys);
     measure(
         vec![
-            Subject::new("check_hit_l2", || {
-                cached.check_cached(hits.next(), &caller)?.context("a miss")
-            })
-            .allocates_at_most(2)
+            Subject::refilled(
+                "check_hit_l2",
+                || Ok(cached.check_cached(hits.next(), &caller)?),
+                || fill(&runtime, &cached, &caller),
+            )
+            .allocates(Promise::Usually(2))
             .elsewhere("1498 ns, 9 allocs, dispatch without a rule: Istio 1.4 Mixer"),
+            // The least that level 2 could cost.
             Subject::new("moka_get_expiring", || plain.get(keys.next()).context("a miss")),
             Subject::new("check_miss", || {
                 let answer = runtime.block_on(uncached.check(misses.next(), &caller))?;
@@ -71,7 +75,8 @@ async fn open(cache_bytes: u64) -> Result<Mixer> {
     Ok(Mixer::new(policy, cache_bytes, metrics, None))
 }
 
-/// Puts the answers to the working set into the cache, and sees that they depend on what [`key`] says.
+/// Puts the answers to the working set into the cache, as often as their uses are spent, and sees that
+/// they depend on what [`key`] says.
 fn fill(runtime: &Runtime, mixer: &Mixer, caller: &Caller) -> Result<()> {
     let mut requests = requests();
     for _ in 0..WORKING_SET {
@@ -95,18 +100,19 @@ fn fill(runtime: &Runtime, mixer: &Mixer, caller: &Caller) -> Result<()> {
 }
 
 /// Moka as level 2 sets it up: weighed and with a lifetime for each entry.
-fn plain_cache() -> Result<moka::sync::Cache<Box<[u8]>, Arc<Instant>, RandomState>> {
+fn plain_cache(
+    keys: &mut Scattered<Box<[u8]>>,
+) -> moka::sync::Cache<Box<[u8]>, Arc<Instant>, RandomState> {
     let cache = moka::sync::Cache::builder()
         .max_capacity(DEFAULT_CACHE_BYTES)
         .weigher(|_, _| USUAL_WEIGHT)
         .expire_after(Lifetime)
         .build_with_hasher(RandomState::default());
-    let mut keys = key::keys()?;
     let expires = Arc::new(Instant::now() + Duration::from_secs(3600));
     for _ in 0..WORKING_SET {
         cache.insert(keys.next().clone(), Arc::clone(&expires));
     }
-    Ok(cache)
+    cache
 }
 
 struct Lifetime;
