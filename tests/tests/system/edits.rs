@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use testbed::{Mesh, TestMesh, WORKERS, wait_until};
 
-use crate::readings::{LIMIT, Reading, await_reports, await_watch};
+use crate::readings::{LIMIT, Reading, await_all_counted, await_watch};
 use crate::require_part;
 
 /// A rule file that a user brings along, of their own names.
@@ -56,27 +56,13 @@ fn a_rule_file_dropped_in_is_enforced_and_lifted_when_it_goes() -> Result<()> {
     assert_eq!(mesh.get("/", &brew)?.text(), "UNAUTHENTICATED:teapot.default:who are you");
     assert_eq!(mesh.get("/", &[("x-brew", "coffee")])?.status, 200);
 
-    let (before, counted) = (Reading::of(&mesh)?, |mesh: &Mesh| -> Result<u64> {
-        Ok(mesh.mixer().series()?.count("istio_requests_total", &[("response_code", "401")]))
-    });
-    let counted_before = wait_until("earlier reports to be counted", LIMIT, || {
-        let (first, received) = (counted(&mesh)?, Reading::of(&mesh)?.reports_received);
-        let pending = mesh.envoy()?.stats()?.value("mixmesh.reports_pending");
-        ensure!(
-            pending == 0 && received == Reading::of(&mesh)?.reports_received,
-            "{pending} are not"
-        );
-        Ok(first)
-    })?;
+    let refused = [("response_code", "401")];
+    let before = await_all_counted(&mesh)?.count("istio_requests_total", &refused);
     for _ in 0..9 {
         assert_eq!(mesh.get("/", &brew)?.status, 401);
     }
-    await_reports(&mesh, &before, 9)?;
-    wait_until("nine more to be counted", LIMIT, || {
-        let now = counted(&mesh)? - counted_before;
-        ensure!(now == 9, "{now} are");
-        Ok(())
-    })?;
+    let after = await_all_counted(&mesh)?.count("istio_requests_total", &refused);
+    assert_eq!(after - before, 9);
 
     mesh.remove_config("own.yaml")?;
     await_status(&mesh, "/", &brew, 200)

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use testbed::{Mesh, wait_until};
+use testbed::{Mesh, Series, wait_until};
 
 /// Far beyond what anything here takes on a machine that does much else.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -48,13 +48,19 @@ impl Reading {
     }
 }
 
-/// Waits until Mixer has received `count` reports since `earlier`.
-pub(crate) fn await_reports(mesh: &Mesh, earlier: &Reading, count: u64) -> Result<Reading> {
-    wait_until("the reports to arrive", LIMIT, || {
-        let now = Reading::of(mesh)?;
-        let received = now.since(earlier).reports_received;
-        ensure!(received >= count, "{received} of {count} did");
-        Ok(now)
+/// Waits until every request that the sidecar has seen was received by Mixer and counted by the adapter,
+/// and returns the adapter's series.
+pub(crate) fn await_all_counted(mesh: &Mesh) -> Result<Series> {
+    wait_until("every request to be counted", LIMIT, || {
+        let seen = mesh.envoy()?.stats()?.value("mixmesh.reports");
+        let received = mesh.mixer().metrics()?.count("mixer_reports_received_total", &[]);
+        let series = mesh.mixer().series()?;
+        let counted = series.count("istio_requests_total", &[]);
+        ensure!(
+            seen == received && seen == counted,
+            "{seen} seen, {received} received, {counted} counted"
+        );
+        Ok(series)
     })
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testbed::{Mesh, TestMesh, wait_until};
 
-use crate::readings::{LIMIT, Reading, await_reports};
+use crate::readings::{LIMIT, Reading, await_all_counted};
 use crate::require_part;
 
 fn start() -> Result<Mesh> {
@@ -27,14 +27,8 @@ fn every_request_is_counted_once_with_istios_labels() -> Result<()> {
     for _ in 0..5 {
         assert_eq!(connection.get("/admin", &[])?.status, 403);
     }
-    let after = await_reports(&mesh, &before, 12)?;
-    assert_eq!(after.since(&before).reports_received, 12);
-    let series = wait_until("all requests to be counted", LIMIT, || {
-        let series = mesh.mixer().series()?;
-        let counted = series.count("istio_requests_total", &[]);
-        ensure!(counted >= 12, "{counted} are");
-        Ok(series)
-    })?;
+    let series = await_all_counted(&mesh)?;
+    assert_eq!(Reading::of(&mesh)?.since(&before).reports_received, 12);
     for (code, count) in [("200", 7), ("403", 5)] {
         let labels = [
             ("connection_security_policy", "none"),

@@ -111,8 +111,8 @@ fn meshctl_validate_names_file_and_line_of_every_mistake() -> Result<()> {
     let refused = validate(&[&manifest, &bad])?;
     let told = text(&refused);
     ensure!(!refused.status.success(), "{told}");
-    ensure!(told.contains("bad.yaml:21") && told.contains("compiledTemplate"), "{told}");
-    ensure!(told.contains("bad.yaml:29") && told.contains("request.path"), "{told}");
+    ensure!(told.contains("bad.yaml:20") && told.contains("compiledTemplate"), "{told}");
+    ensure!(told.contains("bad.yaml:28") && told.contains("request.path"), "{told}");
     Ok(())
 }
 
