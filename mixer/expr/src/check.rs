@@ -81,13 +81,9 @@ struct Application<'n> {
 
 impl Application<'_> {
     fn operation(&self, operator: Operator) -> Result<Typed, CompileError> {
-        if let Operator::Unknown(name) = operator {
-            return Err(self.unknown(name));
-        }
-        if self.operands.len() < 2 {
-            return Err(self.arity(2));
-        }
         Ok(match operator {
+            Operator::Unknown(name) => return Err(self.unknown(name)),
+            _ if self.operands.len() < 2 => return Err(self.arity(2)),
             Operator::And => Typed::truth(TruthOperation::All(self.all(ValueType::Bool)?)),
             Operator::Or => Typed::truth(TruthOperation::Any(self.all(ValueType::Bool)?)),
             Operator::Index => Typed::string(TextOperation::Lookup(Box::new(Lookup {
@@ -97,7 +93,6 @@ impl Application<'_> {
             Operator::Either => self.typed(0)?.rebuild(Either(self))?,
             Operator::Add => self.sum()?,
             Operator::Compare(how) => self.comparison(how)?,
-            Operator::Unknown(name) => return Err(self.unknown(name)),
         })
     }
 

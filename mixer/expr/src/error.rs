@@ -10,7 +10,6 @@ use crate::Address;
 #[error("{problem}")]
 pub struct CompileError {
     /// What is wrong.
-    #[source]
     pub problem: Problem,
     /// Where, in bytes from the start of the text; at most its length.
     pub offset: usize,

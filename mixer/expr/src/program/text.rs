@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use mesh_attributes::Bag;
+use smallvec::SmallVec;
 
 use crate::EvalError;
 use crate::program::formatted::CheckFormat;
@@ -52,14 +53,18 @@ impl TextOperation {
 }
 
 fn concat<B: Bag + ?Sized>(terms: &[Term<Text>], bag: &B) -> Result<String, EvalError> {
-    let mut joined = String::new();
+    let mut pieces = SmallVec::<[Cow<'_, str>; 8]>::new();
+    let mut length = 0;
     for term in terms {
-        let text = term.eval(bag)?;
-        if joined.len() + text.len() > MAX_COMPUTED {
+        let piece = term.eval(bag)?;
+        length += piece.len();
+        if length > MAX_COMPUTED {
             return Err(EvalError::TextTooLong { limit: MAX_COMPUTED });
         }
-        joined.push_str(&text);
+        pieces.push(piece);
     }
+    let mut joined = String::with_capacity(length);
+    joined.extend(pieces);
     Ok(joined)
 }
 

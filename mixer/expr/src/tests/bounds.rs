@@ -96,3 +96,11 @@ fn texts_are_not_joined_without_bound() {
     let nested = eval("(as + as + as | as) + (as + as)", &bag);
     assert!(nested.starts_with("eval: text of more than"), "{nested}");
 }
+
+#[test]
+fn expressions_are_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<crate::Expression>();
+    shared::<crate::CompileError>();
+    shared::<crate::EvalError>();
+}

@@ -10,6 +10,7 @@ fn operators_bind_as_in_go() {
             (r#"bs | "u" + "b""#, r#""ub""#),
             (r#"as | "u" + "b""#, r#""xb""#),
             (r#""u" + as | "b""#, r#""ux""#),
+            (r#""u" + bs | "b""#, "eval: lookup failed: 'bs'"),
             (r#"ai == 2 && as == "x" || bi == 3"#, "true"),
             ("true || bb && bb", "true"),
             ("false && bb || true", "true"),
