@@ -13,7 +13,6 @@ use crate::program::kinds::{DoubleSum, IntegerOperation, ParseTimestamp, Text, T
 use crate::program::map::{EmptyMap, Lookup};
 use crate::program::matches::RegexMatch;
 use crate::program::pattern::{Pattern, PatternMatch};
-use crate::program::re2;
 use crate::program::term::{Conditional, Kind, Term};
 use crate::program::text::TextOperation;
 use crate::program::truth::TruthOperation;
@@ -174,23 +173,14 @@ impl Application<'_> {
         let pattern = match name {
             "startsWith" => Pattern::Prefix(argument),
             "endsWith" => Pattern::Suffix(argument),
-            _ => return self.matches(text, argument),
+            _ => {
+                let operation = RegexMatch::new(text, argument).map_err(|(pattern, reason)| {
+                    fault(self.node, Problem::Regex { pattern: pattern.into(), reason })
+                })?;
+                return Ok(Typed::truth(TruthOperation::Regex(Box::new(operation))));
+            }
         };
         Ok(Typed::truth(TruthOperation::Pattern(Box::new(PatternMatch { text, pattern }))))
-    }
-
-    fn matches(&self, pattern: Term<Text>, text: Term<Text>) -> Result<Typed, CompileError> {
-        let operation = match pattern {
-            Term::Constant(pattern) => match re2::compile(&pattern) {
-                Ok(pattern) => RegexMatch::Constant { pattern, text },
-                Err(reason) => {
-                    let pattern = error::excerpt(&pattern).into();
-                    return Err(fault(self.node, Problem::Regex { pattern, reason }));
-                }
-            },
-            pattern => RegexMatch::Dynamic { pattern, text },
-        };
-        Ok(Typed::truth(TruthOperation::Regex(Box::new(operation))))
     }
 
     fn format(&self, format: Format) -> Result<Typed, CompileError> {

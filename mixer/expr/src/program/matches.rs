@@ -12,8 +12,14 @@ use crate::{EvalError, error};
 /// few; requests that bring ever new ones pay for compiling, not others.
 const KEPT: usize = 8;
 
-/// The longest pattern in bytes that is compiled at run time: bounds the work a request can cause.
+/// The longest pattern in bytes that is compiled at run time.
 const MAX_PATTERN: usize = 1024;
+
+/// The most bytes that a constant pattern takes when compiled.
+const MAX_CONSTANT: usize = 1024 * 1024;
+
+/// The most bytes that a pattern of run time takes: less, because requests may choose it.
+const MAX_DYNAMIC: usize = 256 * 1024;
 
 /// `pattern.matches(text)`: whether the pattern is found anywhere in the text.
 pub(crate) enum RegexMatch {
@@ -22,6 +28,16 @@ pub(crate) enum RegexMatch {
 }
 
 impl RegexMatch {
+    /// The match with this pattern, compiled now if it is constant. The error holds the pattern and
+    /// what is wrong with it.
+    pub(crate) fn new(pattern: Term<Text>, text: Term<Text>) -> Result<Self, (Box<str>, String)> {
+        let Term::Constant(pattern) = pattern else { return Ok(Self::Dynamic { pattern, text }) };
+        match re2::compile(&pattern, MAX_CONSTANT) {
+            Ok(pattern) => Ok(Self::Constant { pattern, text }),
+            Err(reason) => Err((error::excerpt(&pattern), reason)),
+        }
+    }
+
     pub(crate) fn eval<B: Bag + ?Sized>(&self, bag: &B) -> Result<bool, EvalError> {
         match self {
             Self::Constant { pattern, text } => Ok(pattern.is_match(&text.eval(bag)?)),
@@ -57,7 +73,7 @@ fn compile(pattern: &str) -> Result<Regex, EvalError> {
     let compiled = if pattern.len() > MAX_PATTERN {
         Err(format!("longer than the {MAX_PATTERN} bytes that are compiled for a request"))
     } else {
-        re2::compile(pattern)
+        re2::compile(pattern, MAX_DYNAMIC)
     };
     compiled.map_err(|reason| EvalError::Regex(Box::new((error::excerpt(pattern), reason))))
 }

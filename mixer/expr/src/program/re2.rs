@@ -12,9 +12,6 @@ use std::str::Chars;
 
 use regex::{Regex, RegexBuilder};
 
-/// The most memory in bytes that a compiled pattern may take, and again its cache of states.
-const MAX_COMPILED: usize = 1024 * 1024;
-
 /// The most repetitions that RE2 counts.
 const MAX_REPEAT: u32 = 1000;
 
@@ -28,15 +25,13 @@ const NAMED_CLASSES: [&str; 14] = [
 /// How far the end of a count or of a class's name is looked for: both are shorter.
 const MAX_LOOKED_AHEAD: usize = 16;
 
-/// The regular expression that `pattern` is in RE2. The error says what is wrong with it.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+/// The regular expression that `pattern` is in RE2, if it takes no more than `limit` bytes compiled,
+/// and again for the states it keeps. The error says what is wrong with it.
+pub(crate) fn compile(pattern: &str, limit: usize) -> Result<Regex, String> {
     let mut translation = Translation { rest: pattern.chars().peekable(), out: String::new() };
     translation.run()?;
-    RegexBuilder::new(&translation.out)
-        .size_limit(MAX_COMPILED)
-        .dfa_size_limit(MAX_COMPILED)
-        .build()
-        .map_err(|error| match error {
+    RegexBuilder::new(&translation.out).size_limit(limit).dfa_size_limit(limit).build().map_err(
+        |error| match error {
             regex::Error::CompiledTooBig(limit) => {
                 format!("needs more than {limit} bytes when compiled")
             }
@@ -45,7 +40,8 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
                 let text = other.to_string();
                 text.rsplit_once("error: ").map_or(&*text, |(_, reason)| reason).to_owned()
             }
-        })
+        },
+    )
 }
 
 struct Translation<'p> {
