@@ -1,35 +1,24 @@
 //! The half of the filter that runs on Envoy's main thread, once for each Mixer: it keeps the watch,
 //! sends reports and sets gauges. It runs when the ticker says so and when its calls come back.
 
+mod sending;
+mod watching;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::unary_headers;
+use self::sending::{Fate, Flight};
+use self::watching::{Cut, Watch};
 use crate::config::{ConfigId, FilterConfig};
-use crate::grpc::{CallFailure, Frame, UnaryReply};
-use crate::host::{
-    CallId, ControlHost, LogLevel, Moment, Notify, OutboundCall, RawHeader, StartFailure,
-};
+use crate::grpc::CallFailure;
+use crate::host::{CallId, ControlHost, Moment, Notify, RawHeader};
 use crate::mixer::Mixer;
-use crate::report::Batch;
 use crate::stats::{Counter, Gauge};
 use crate::ticker::Ticker;
-use crate::watch::{self, Backoff, WatchReader};
-
-/// Reports under way at once.
-const MAX_FLIGHTS: usize = 32;
-
-/// How long a report may take; the old proxy's number.
-const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The most bytes of a report's answer, which is empty.
-const MAX_REPORT_ANSWER: usize = 4096;
-
-/// A watch that says nothing for so long is given up: Mixer speaks each second.
-const WATCH_SILENCE: Duration = Duration::from_secs(3);
+use crate::watch::Backoff;
 
 /// Runs come at least so often, or silence would be noticed late.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -58,33 +47,6 @@ struct State {
 struct Member {
     config: Arc<FilterConfig>,
     host: Rc<dyn ControlHost>,
-}
-
-enum Watch {
-    Waiting { until: Moment },
-    Open(OpenWatch),
-}
-
-struct OpenWatch {
-    config: ConfigId,
-    call: CallId,
-    reader: WatchReader,
-    reply: UnaryReply,
-    heard: Moment,
-}
-
-/// A report under way.
-struct Flight {
-    reply: UnaryReply,
-    requests: u64,
-}
-
-/// How a report ended.
-#[derive(Clone, Copy)]
-enum Fate {
-    Sent,
-    Lost,
-    Unknown,
 }
 
 thread_local! {
@@ -291,163 +253,6 @@ impl Control {
         self.state.borrow().members.last().map(|member| Rc::clone(&member.host))
     }
 
-    fn give_up_silent_watch(&self, now: Moment) {
-        let silent = matches!(&self.state.borrow().watch,
-            Watch::Open(open) if now.since(open.heard) >= WATCH_SILENCE);
-        if silent {
-            self.end_watch(now, None, "no word for three seconds", Cut::Reset);
-        }
-    }
-
-    fn start_watch(&self, now: Moment) {
-        let member = {
-            let state = self.state.borrow();
-            match (&state.watch, state.members.last()) {
-                (Watch::Waiting { until }, Some(member)) if now >= *until => {
-                    (member.config.id(), Rc::clone(&member.host))
-                }
-                _ => return,
-            }
-        };
-        let (config, host) = member;
-        let frame = watch::request(self.mixer.filter_id());
-        let started = host.start_call(&OutboundCall {
-            cluster: self.mixer.cluster(),
-            headers: &unary_headers(watch::PATH),
-            body: frame.bytes(),
-            timeout: None,
-        });
-        match started {
-            Ok(call) => {
-                self.state.borrow_mut().watch = Watch::Open(OpenWatch {
-                    config,
-                    call,
-                    reader: WatchReader::default(),
-                    reply: UnaryReply::new(0),
-                    heard: now,
-                });
-            }
-            Err(failure) => self.retry_watch(now, None, failure.reason()),
-        }
-    }
-
-    fn end_watch(&self, now: Moment, status: Option<u32>, reason: &str, cut: Cut) {
-        let open = {
-            let mut state = self.state.borrow_mut();
-            std::mem::replace(&mut state.watch, Watch::Waiting { until: Moment::NEVER })
-        };
-        self.mixer.generations.watch().cut(now);
-        self.retry_watch(now, status, reason);
-        if let (Watch::Open(open), Cut::Reset) = (open, cut) {
-            let host = self.state.borrow().host_of(open.config);
-            if let Some(host) = host {
-                // The reset hook runs inside this call and finds the watch gone.
-                host.reset_call(open.call);
-            }
-        }
-    }
-
-    fn retry_watch(&self, now: Moment, status: Option<u32>, reason: &str) {
-        let delay = {
-            let mut state = self.state.borrow_mut();
-            let delay = state.backoff.failed(status);
-            reason.clone_into(&mut state.watch_failure);
-            state.watch = Watch::Waiting { until: now.plus(delay) };
-            delay
-        };
-        self.mixer.bell.ring_within(delay);
-        if let Some(host) = self.host() {
-            host.count(Counter::WatchFailures, 1);
-            self.show(&*host, now);
-        }
-    }
-
-    fn flush(&self, host: &dyn ControlHost, now: Moment) {
-        let due = {
-            let mut state = self.state.borrow_mut();
-            let wait = state.members.last().map(|m| m.config.settings().report_batch_time);
-            // A run that comes a little early would else put the flush off by a whole interval.
-            let due = wait.is_none_or(|wait| now.since(state.flushed) >= wait / 10 * 9);
-            if due {
-                state.flushed = now;
-            }
-            due
-        };
-        if due {
-            let dropped = self.mixer.reports.flush();
-            if dropped > 0 {
-                host.count(Counter::ReportsDropped, dropped);
-                self.mixer.reports.settle(dropped);
-            }
-        }
-    }
-
-    fn send_reports(&self, host: &dyn ControlHost) {
-        loop {
-            let member = {
-                let state = self.state.borrow();
-                let Some(member) = state.members.last() else { return };
-                if state.flights.len() >= MAX_FLIGHTS {
-                    return;
-                }
-                member.config.id()
-            };
-            let Some(batch) = self.mixer.reports.next() else { return };
-            let requests = batch.requests;
-            match self.send_report(host, &batch) {
-                Ok(call) => {
-                    let flight = Flight { reply: UnaryReply::new(MAX_REPORT_ANSWER), requests };
-                    self.state.borrow_mut().flights.insert((member, call), flight);
-                }
-                Err(_) => self.settle(host, requests, Fate::Lost),
-            }
-        }
-    }
-
-    fn send_report(&self, host: &dyn ControlHost, batch: &Batch) -> Result<CallId, StartFailure> {
-        let sequence = {
-            let mut state = self.state.borrow_mut();
-            state.sequence += 1;
-            state.sequence
-        };
-        let name = format!("{}-{sequence}", self.mixer.filter_id());
-        let mut headers = unary_headers("/istio.mixer.v1.Mixer/Report");
-        headers.push(("mixmesh-batch", &name));
-        let frame = Frame::write(|out| out.extend_from_slice(&batch.message));
-        host.start_call(&OutboundCall {
-            cluster: self.mixer.cluster(),
-            headers: &headers,
-            body: frame.bytes(),
-            timeout: Some(REPORT_TIMEOUT),
-        })
-    }
-
-    fn take_flight(&self, config: ConfigId, call: CallId) -> Option<Flight> {
-        self.state.borrow_mut().flights.remove(&(config, call))
-    }
-
-    /// A report has come to its end; others may start.
-    fn land(&self, requests: u64, fate: Fate) {
-        if let Some(host) = self.host() {
-            self.settle(&*host, requests, fate);
-            self.send_reports(&*host);
-        }
-    }
-
-    fn settle(&self, host: &dyn ControlHost, requests: u64, fate: Fate) {
-        if requests == 0 {
-            return;
-        }
-        let counter = match fate {
-            Fate::Sent => Counter::ReportsSent,
-            Fate::Lost => Counter::ReportsLost,
-            Fate::Unknown => Counter::ReportsUnknown,
-        };
-        host.count(counter, requests);
-        self.mixer.reports.settle(requests);
-        host.set(Gauge::ReportsPending, self.mixer.reports.pending());
-    }
-
     fn show(&self, host: &dyn ControlHost, now: Moment) {
         let alive = self.mixer.generations.watch().dead_since(now).is_none();
         let (shapes, entries, bytes) = self.mixer.sizes();
@@ -458,35 +263,6 @@ impl Control {
         host.set(Gauge::L1Bytes, bytes);
         host.set(Gauge::ReportsPending, self.mixer.reports.pending());
     }
-
-    /// Logs that the watch lives or does not, once for each change. A watch that is back by the next
-    /// run, or that ends with the process, is not worth a line.
-    fn log_watch(&self, host: &dyn ControlHost, now: Moment) {
-        let alive = self.mixer.generations.watch().dead_since(now).is_none();
-        let mut state = self.state.borrow_mut();
-        if state.logged_alive.replace(alive) == Some(alive) {
-            return;
-        }
-        let reason = &state.watch_failure;
-        let cluster = self.mixer.cluster();
-        if alive {
-            let line = format!("mixmesh: the watch of policy is alive; cluster={cluster}");
-            host.log(LogLevel::Info, &line);
-        } else {
-            let line = format!(
-                "mixmesh: the watch of policy is dead, so every namespace is checked and kept answers \
-                 count for a short time; cluster={cluster} reason={reason:?}"
-            );
-            host.log(LogLevel::Warn, &line);
-        }
-    }
-}
-
-/// Whether the stream of a watch that ends still has to be ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cut {
-    Reset,
-    AlreadyOver,
 }
 
 impl State {

@@ -12,7 +12,7 @@
 //!
 //! A revision can go back for good, when Mixer is restarted over older files. Answers would then be
 //! older for ever and nothing would be cached. So knowledge that only answers have shown, and that no
-//! answer has confirmed for [`UNCONFIRMED`], gives way to the watch.
+//! answer has confirmed for ten seconds, gives way to the watch.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,7 +25,7 @@ use arc_swap::ArcSwap;
 use crate::host::Moment;
 
 /// A watch that has been silent for so long is dead: Mixer speaks each second.
-const WATCH_SILENCE: Duration = Duration::from_secs(3);
+pub(crate) const WATCH_SILENCE: Duration = Duration::from_secs(3);
 
 /// How long knowledge stands that is newer than the watch and that no answer confirms.
 const UNCONFIRMED: Duration = Duration::from_secs(10);

@@ -3,11 +3,15 @@ use mesh_attributes::AttributeBag;
 use mesh_attributes::wire::ReportRequest;
 use prost::Message;
 
+use super::sending::{MAX_FLIGHTS, REPORT_TIMEOUT};
 use super::*;
 use crate::config::Settings;
 use crate::generations::WatchClock;
+use crate::grpc::Frame;
+use crate::host::{LogLevel, StartFailure};
 use crate::mock::{MockCall, MockControl, MockProxy, SilentNotifier};
 use crate::report::ReportSlot;
+use crate::watch;
 
 /// A mock proxy's main thread and one worker's slot.
 struct Main {

@@ -1,0 +1,47 @@
+//! What a request's report is made of.
+
+use std::time::Duration;
+
+use super::{Filter, timestamp};
+use crate::attributes::{Original, RequestBag, ServedBag};
+use crate::config::Scope;
+use crate::host::StreamHost;
+use crate::stats::Counter;
+
+impl Filter {
+    /// Writes the stream that has ended into the worker's batch.
+    pub(super) fn report<H: StreamHost>(&self, host: &H, scope: &Scope) {
+        let state = self.state.borrow();
+        let wall = timestamp(host.wall_clock());
+        let mut bag = RequestBag::new(
+            host,
+            &scope.statics,
+            state.begun.as_ref().map_or(wall, |begun| begun.wall),
+        );
+        let mut duration = Duration::ZERO;
+        if let Some(begun) = &state.begun {
+            let (path, authority) = begun.line.split_at(begun.path_len);
+            bag = bag.with_original(Original { path, authority });
+            duration = host.now().since(begun.at);
+        }
+        let served = ServedBag::new(host, &bag, &state.check, wall, duration);
+        let full = self.site.config.settings().report_batch_entries;
+        let worker = &self.site.worker;
+        let reports = &worker.mixer().reports;
+        reports.add_pending(1);
+        host.count(Counter::Reports, 1);
+        let pushed = worker.reports.push(&served, full);
+        let mut dropped = u64::from(!pushed.taken);
+        let closed = !pushed.closed.is_empty();
+        for batch in pushed.closed {
+            dropped += reports.queue(batch).err().map_or(0, |batch| batch.requests);
+        }
+        if dropped > 0 {
+            host.count(Counter::ReportsDropped, dropped);
+            reports.settle(dropped);
+        }
+        if closed {
+            worker.mixer().bell.ring();
+        }
+    }
+}
