@@ -209,7 +209,6 @@ fn tracing() -> Value {
                 "collector_cluster": "zipkin",
                 "collector_endpoint": "/api/v2/spans",
                 "collector_endpoint_version": "HTTP_JSON",
-                "shared_span_context": false,
                 "trace_id_128bit": true,
             },
         },

@@ -61,14 +61,14 @@ impl Zipkin {
         format!("http://{}", self.address)
     }
 
-    /// Waits for a trace that has spans of all of these services, and returns its id.
+    /// Waits for a trace that has spans of both services, and returns its id.
     ///
     /// # Errors
     /// When none appears.
-    pub fn wait_for_trace_of(&self, services: &[&str]) -> Result<String> {
+    pub fn wait_for_trace_of(&self, services: [&str; 2]) -> Result<String> {
         let what = format!("a trace with spans of {}", services.join(" and "));
         wait_until(&what, FIRST_SPANS, || {
-            let url = format!("{}/api/v2/traces?limit=100", self.url());
+            let url = format!("{}/api/v2/traces?serviceName={}&limit=100", self.url(), services[1]);
             let traces: Value = serde_json::from_slice(&http::get(&url)?.require_ok()?.body)?;
             let traces = traces.as_array().context("Zipkin's answer is no list")?;
             let joined = traces.iter().find(|trace| {

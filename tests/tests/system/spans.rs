@@ -17,7 +17,8 @@ fn spans_of_envoy_and_of_mixer_join_in_one_trace() -> Result<()> {
             mesh.spans_to(collector.address());
         })
         .start()?;
-    mesh.get("/", &[])?.require_ok()?;
+    mesh.get("/", &[("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")])?
+        .require_ok()?;
     let spans = wait_until("a trace of both", LIMIT, || {
         let mut traces: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for span in collector.spans() {

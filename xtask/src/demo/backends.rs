@@ -55,7 +55,7 @@ impl Backends {
             println!();
         }
         if let Some(zipkin) = &self.zipkin {
-            let trace = zipkin.wait_for_trace_of(&["greeter", "mixer"])?;
+            let trace = zipkin.wait_for_trace_of(["greeter", "mixer"])?;
             println!(
                 "Zipkin at {0}/zipkin/\n  Envoy and Mixer in one trace: {0}/zipkin/traces/{trace}\n",
                 zipkin.url()

@@ -55,6 +55,7 @@ pub(crate) fn run(mesh: &mut Mesh) -> Result<(Outages, Recovery)> {
     // Seen before the outage, so cached.
     let mut cached = Connection::open(mesh.proxy_with(FailPolicy::Closed)?)?;
     let allowed = cached.get("/", &[])?.status;
+    await_fates(mesh)?;
     mesh.mixer_mut().kill()?;
     let during = cached.get("/", &[])?.status;
     println!("  a request with a cached answer: {allowed} before, {during} just after");
@@ -67,7 +68,7 @@ pub(crate) fn run(mesh: &mut Mesh) -> Result<(Outages, Recovery)> {
 
 fn without_mixer(mesh: &Mesh, policy: FailPolicy) -> Result<Outage> {
     let lost = || Ok::<_, anyhow::Error>(mesh.envoy()?.stats()?.value("mixmesh.reports_lost"));
-    let settled = settled_reports(mesh)?;
+    await_fates(mesh)?;
     let (lost_before, upstream_before) = (lost()?, mesh.upstream_requests()?);
     let mut connection = Connection::open(mesh.proxy_with(policy)?)?;
     let mut outage = Outage::default();
@@ -81,11 +82,7 @@ fn without_mixer(mesh: &Mesh, policy: FailPolicy) -> Result<Outage> {
         }
     }
     outage.upstream_requests = mesh.upstream_requests()? - upstream_before;
-    wait_until("the fate of the reports to be known", FLUSHED, || {
-        let now = settled_reports(mesh)?;
-        ensure!(now >= settled + outage.requests, "{} of {} are", now - settled, outage.requests);
-        Ok(())
-    })?;
+    await_fates(mesh)?;
     outage.reports_lost = lost()? - lost_before;
     println!(
         "  fail policy {}: {} requests with new keys, {} answered 503, {} answered 200, {} reached the service, {} reports lost",
@@ -99,11 +96,16 @@ fn without_mixer(mesh: &Mesh, policy: FailPolicy) -> Result<Outage> {
     Ok(outage)
 }
 
-/// Reports of which the filter knows what became.
-fn settled_reports(mesh: &Mesh) -> Result<u64> {
-    let stats = mesh.envoy()?.stats()?;
-    let fates = ["reports_sent", "reports_lost", "reports_unknown", "reports_dropped"];
-    Ok(fates.iter().map(|fate| stats.value(&format!("mixmesh.{fate}"))).sum())
+/// Waits until the filter knows of each report what became of it.
+fn await_fates(mesh: &Mesh) -> Result<()> {
+    wait_until("the fate of all reports to be known", FLUSHED, || {
+        let stats = mesh.envoy()?.stats()?;
+        let value = |name: &str| stats.value(&format!("mixmesh.{name}"));
+        let fates = ["reports_sent", "reports_lost", "reports_unknown", "reports_dropped"];
+        let known: u64 = fates.into_iter().map(value).sum();
+        ensure!(known == value("reports"), "it is known of {known} of {}", value("reports"));
+        Ok(())
+    })
 }
 
 fn recover(mesh: &mut Mesh) -> Result<Recovery> {
