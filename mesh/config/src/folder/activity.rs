@@ -41,6 +41,8 @@ pub(super) struct ActivityLog {
     inotify: Option<OwnedFd>,
     folders: BTreeMap<PathBuf, WatchedFolder>,
     files: HashMap<FileKey, Activity>,
+    /// How often files are open, as far as it was told: two openings in a row may be told as one.
+    openings: HashMap<FileKey, usize>,
     /// The move that the last event began, with what was noted of the file that moves.
     moved: Option<(u32, Activity)>,
     stop: Arc<OwnedFd>,
@@ -81,6 +83,7 @@ impl ActivityLog {
             inotify: inotify.ok(),
             folders: BTreeMap::new(),
             files: HashMap::new(),
+            openings: HashMap::new(),
             moved: None,
             stop: Arc::new(stop),
         })
@@ -99,11 +102,13 @@ impl ActivityLog {
                 // Fails if the folder is gone, and with it the watch.
                 let _ = inotify::remove_watch(inotify, folder.watch);
                 self.files.retain(|(watch, _), _| *watch != folder.watch);
+                self.openings.retain(|(watch, _), _| *watch != folder.watch);
             }
             stays
         });
-        let flags = WatchFlags::MODIFY
-            | WatchFlags::CLOSE_WRITE
+        let flags = WatchFlags::OPEN
+            | WatchFlags::MODIFY
+            | WatchFlags::CLOSE
             | WatchFlags::ATTRIB
             | WatchFlags::CREATE
             | WatchFlags::DELETE
@@ -140,7 +145,7 @@ impl ActivityLog {
                 Err(Errno::WOULDBLOCK) => break,
                 Err(error) => {
                     warn!(%error, "The watch of the configuration folder cannot be read.");
-                    self.files.clear();
+                    self.forget_all();
                     break;
                 }
             }
@@ -153,6 +158,11 @@ impl ActivityLog {
     pub(super) fn of(&self, file: &Path) -> Activity {
         let key = self.key(file);
         key.and_then(|key| self.files.get(&key).copied()).unwrap_or(Activity::Unknown)
+    }
+
+    /// Whether anyone was told to have opened `file` and not to have closed it.
+    pub(super) fn is_open(&self, file: &Path) -> bool {
+        self.key(file).is_some_and(|key| self.openings.contains_key(&key))
     }
 
     /// Forgets that `file` came to rest: it has been read.
@@ -208,16 +218,31 @@ impl ActivityLog {
 
     fn note(&mut self, watch: i32, events: ReadFlags, cookie: u32, name: Option<&OsStr>) -> bool {
         if events.contains(ReadFlags::QUEUE_OVERFLOW) {
-            self.files.clear();
+            self.forget_all();
             return true;
         }
         if events.contains(ReadFlags::IGNORED) {
             self.folders.retain(|_, folder| folder.watch != watch);
             self.files.retain(|(of, _), _| *of != watch);
+            self.openings.retain(|(of, _), _| *of != watch);
             return true;
         }
         let Some(name) = name else { return true };
+        if events.contains(ReadFlags::ISDIR) {
+            return !events.intersects(ReadFlags::OPEN | ReadFlags::CLOSE_NOWRITE);
+        }
         let key = (watch, name.to_owned());
+        if events.contains(ReadFlags::OPEN) {
+            self.make_room(&key);
+            *self.openings.entry(key).or_default() += 1;
+            return false;
+        }
+        if events.intersects(ReadFlags::CLOSE_NOWRITE | ReadFlags::CLOSE_WRITE) {
+            self.note_close(&key);
+        }
+        if events.contains(ReadFlags::CLOSE_NOWRITE) {
+            return false;
+        }
         let moved = self.moved.take();
         if events.contains(ReadFlags::MODIFY) {
             let closed =
@@ -227,23 +252,47 @@ impl ActivityLog {
         } else if events.contains(ReadFlags::CLOSE_WRITE) {
             self.set(key, Activity::AtRest);
         } else if events.contains(ReadFlags::MOVED_FROM) {
+            self.openings.remove(&key);
             self.moved = self.files.remove(&key).map(|activity| (cookie, activity));
         } else if events.contains(ReadFlags::MOVED_TO) {
             // A writer keeps writing under the new name.
             let same = moved.filter(|(begun, _)| *begun == cookie);
+            self.openings.remove(&key);
             self.set(key, same.map_or(Activity::AtRest, |(_, activity)| activity));
         } else if events.contains(ReadFlags::DELETE) {
+            self.openings.remove(&key);
             self.files.remove(&key);
         }
         // Who writes other files here, a log perhaps, does not keep us busy.
         is_config_file(name) || !events.intersects(ReadFlags::MODIFY | ReadFlags::CLOSE_WRITE)
     }
 
-    fn set(&mut self, key: FileKey, activity: Activity) {
-        if self.files.len() >= MAX_FILES && !self.files.contains_key(&key) {
-            self.files.clear();
+    fn note_close(&mut self, key: &FileKey) {
+        if let Some(openings) = self.openings.get_mut(key) {
+            *openings = openings.saturating_sub(1);
+            if *openings == 0 {
+                self.openings.remove(key);
+            }
         }
+    }
+
+    fn set(&mut self, key: FileKey, activity: Activity) {
+        self.make_room(&key);
         self.files.insert(key, activity);
+    }
+
+    fn make_room(&mut self, key: &FileKey) {
+        let full = |length: usize, known: bool| length >= MAX_FILES && !known;
+        if full(self.files.len(), self.files.contains_key(key))
+            || full(self.openings.len(), self.openings.contains_key(key))
+        {
+            self.forget_all();
+        }
+    }
+
+    fn forget_all(&mut self) {
+        self.files.clear();
+        self.openings.clear();
     }
 }
 

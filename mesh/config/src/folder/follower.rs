@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -74,11 +75,12 @@ impl Follower {
 
     /// Looks at the folder and reads what has come to rest.
     pub(super) fn step(&mut self) -> Result<Step, ConfigError> {
+        let start = Instant::now();
         let listing = list(&self.root)?;
-        self.watch(&listing);
         let now = Instant::now();
+        self.watch(&listing);
         let mut step = Step { changed: false, unread: false, next: now + POLL };
-        let mut merge_needed = self.look_at_files(&listing, now, &mut step);
+        let mut merge_needed = self.look_at_files(&listing, &(start..now), &mut step);
         merge_needed |= self.look_for_gone(&listing, now, &mut step);
         self.starting = false;
         let mut problems = listing_problems(&listing);
@@ -109,12 +111,12 @@ impl Follower {
         self.log.watch(&folders);
     }
 
-    fn look_at_files(&mut self, listing: &Listing, now: Instant, step: &mut Step) -> bool {
+    fn look_at_files(&mut self, listing: &Listing, seen: &Range<Instant>, step: &mut Step) -> bool {
         let mut merge_needed = false;
         for (name, listed) in &listing.files {
             let file = self.files.entry(Arc::clone(name)).or_default();
             let settled = self.starting && age(&listed.stamp) >= SETTLED_AGE;
-            match file.look(listed, &mut self.log, now, settled) {
+            match file.look(listed, &mut self.log, seen, settled) {
                 Look::Same | Look::Refused => {}
                 Look::Later(when) => {
                     step.unread = true;

@@ -12,7 +12,9 @@
 //! - Time alone, 500 ms, for changes that inotify did not tell of: on a network file system, behind a
 //!   symbolic link that was swapped, before the folder was watched, or after its queue overflowed.
 //! - The text itself. One that is only the beginning of what the file said before, the empty text
-//!   above all, waits 500 ms in any case; so does a file that is not there any more.
+//!   above all, waits 500 ms in any case, and five seconds if its writer is not known to have closed
+//!   it: opening a file to empty it may wait for the disk, and nothing is told until that is over.
+//!   A file that is not there any more waits 500 ms too.
 //!
 //! The record must not lag behind the disk. So inotify's queue is emptied between opening a file and
 //! reading it, by the thread that reads: the system queues an event before the call that caused it

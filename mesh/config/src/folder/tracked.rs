@@ -1,4 +1,5 @@
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,10 @@ use super::text::{open, stamp_of, text_of};
 const SETTLE: Duration = Duration::from_millis(30);
 /// How long a change must be at rest of which only the result is seen, or that takes text away.
 pub(super) const LONG_SETTLE: Duration = Duration::from_millis(500);
+
+/// How long a file must be at rest from which text is gone although nobody was told to have closed it.
+/// Opening a file to empty it may wait for the disk, and until then nothing is told.
+const UNTOLD_CUT_SETTLE: Duration = Duration::from_secs(5);
 
 /// What is known about one file of the folder.
 #[derive(Debug, Default)]
@@ -42,13 +47,13 @@ pub(super) enum Look {
 }
 
 impl TrackedFile {
-    /// Looks at the file and reads it if a change has come to rest. `settled` says that the change is
-    /// older than [`LONG_SETTLE`] by the file's own time.
+    /// Looks at the file, which was listed within `seen`, and reads it if a change has come to rest.
+    /// `settled` says that the change is older than [`LONG_SETTLE`] by the file's own time.
     pub(super) fn look(
         &mut self,
         listed: &ListedFile,
         log: &mut ActivityLog,
-        now: Instant,
+        seen: &Range<Instant>,
         settled: bool,
     ) -> Look {
         self.gone_since = None;
@@ -58,11 +63,12 @@ impl TrackedFile {
         }
         let since = match self.changed {
             Some((stamp, since)) if stamp == listed.stamp => since,
-            _ => now,
+            _ => seen.end,
         };
         self.changed = Some((listed.stamp, since));
-        self.unread_since.get_or_insert(now);
-        let rested = if settled { LONG_SETTLE } else { now.saturating_duration_since(since) };
+        self.unread_since.get_or_insert(seen.end);
+        let rested =
+            if settled { LONG_SETTLE } else { seen.start.saturating_duration_since(since) };
         match rest_needed(log.of(&listed.path), &listed.stamp) {
             None if rested >= LONG_SETTLE && self.says_the_same(listed) => {
                 self.settle(listed);
@@ -93,7 +99,8 @@ impl TrackedFile {
         since: Instant,
     ) -> Look {
         let path: &Path = &listed.path;
-        let long_rest = rested >= LONG_SETTLE;
+        log.catch_up();
+        let closed = log.of(path) == Activity::AtRest && !log.is_open(path);
         let file = open(path);
         // All that happened before the file was opened is known then.
         log.catch_up();
@@ -124,8 +131,9 @@ impl TrackedFile {
                 return Look::Refused;
             }
         };
-        if self.is_cut(&text) && !long_rest {
-            return Look::Later(Some(since + LONG_SETTLE));
+        let needed = self.rest_needed_for(&text, listed, closed);
+        if rested < needed {
+            return Look::Later(Some(since + needed));
         }
         log.forget_rest(path);
         self.settle(listed);
@@ -151,9 +159,17 @@ impl TrackedFile {
         self.unread_since = None;
     }
 
-    /// Whether `text` is just the beginning of what the file said before.
-    fn is_cut(&self, text: &str) -> bool {
-        self.text.as_ref().is_some_and(|old| old.len() > text.len() && old.starts_with(text))
+    /// How long the file must be at rest for `text` to take the place of the one before: longer if it
+    /// is just the beginning of that, longest if it may have been cut by someone who is still at it.
+    fn rest_needed_for(&self, text: &str, listed: &ListedFile, closed: bool) -> Duration {
+        let cut =
+            self.text.as_ref().is_some_and(|old| old.len() > text.len() && old.starts_with(text));
+        let in_place = self.known.is_some_and(|known| known.identity == listed.stamp.identity);
+        match (cut, in_place && !closed) {
+            (false, _) => Duration::ZERO,
+            (true, false) => LONG_SETTLE,
+            (true, true) => UNTOLD_CUT_SETTLE,
+        }
     }
 }
 

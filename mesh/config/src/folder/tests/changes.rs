@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
 use super::fixture::{TestFolder, handler};
-use crate::{FolderSource, Revision};
+use crate::{ConfigSet, FolderSource, Revision};
 
 const BROKEN: &str = "apiVersion: config.istio.io/v1alpha2\nkind: [handler\n";
 
@@ -156,6 +156,23 @@ fn an_emptied_file_counts_only_when_it_stays_empty() {
 }
 
 #[test]
+fn a_file_emptied_by_nobody_we_know_waits_longer() {
+    let folder = TestFolder::new().with("a.yaml", &handler("a", 1));
+    let outside = TestFolder::new();
+    // What happens under another name of the file is not told.
+    fs::hard_link(folder.file("a.yaml"), outside.file("other")).unwrap();
+    let mut followed = folder.follow();
+    outside.write("other", "");
+    followed.until_problem(&["a.yaml: has been open for writing, or changing"]);
+    assert_eq!(followed.names(), ["a"]);
+    outside.write("other", &handler("b", 1));
+    followed.until_names(&["b"]);
+    outside.write("other", "");
+    followed.until_names(&[]);
+    assert_eq!(followed.set().problems, []);
+}
+
+#[test]
 fn a_file_that_is_taken_away_and_put_back_stays_in_force() {
     let folder = TestFolder::new().with("a.yaml", &handler("a", 1));
     let mut followed = folder.follow();
@@ -178,6 +195,22 @@ fn a_file_that_is_open_for_writing_is_not_read_until_it_is_closed() {
     drop(file);
     followed.until_names(&["a", "c"]);
     assert_eq!(followed.set().problems, []);
+}
+
+#[test]
+fn a_file_is_read_only_when_all_that_happened_to_it_is_known() {
+    let folder = TestFolder::new().with("a.yaml", &(handler("a", 1) + &handler("b", 1)));
+    let mut followed = folder.follow();
+    folder.write("a.yaml", &(handler("a", 2) + &handler("b", 2)));
+    followed.wait();
+    // The last thing known of the file is its close, and looking alone learns nothing new.
+    let mut file = File::create(folder.file("a.yaml")).unwrap();
+    file.write_all(handler("a", 3).as_bytes()).unwrap();
+    let told = |set: &ConfigSet| !set.problems.is_empty();
+    while !told(followed.set()) {
+        followed.look();
+        assert_eq!(followed.names(), ["a", "b"]);
+    }
 }
 
 #[test]

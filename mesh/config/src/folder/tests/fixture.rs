@@ -80,6 +80,11 @@ impl Followed {
         step.unread
     }
 
+    /// Waits until it is time to look again.
+    pub(super) fn wait(&mut self) {
+        self.follower.wait_until(self.next);
+    }
+
     /// Follows until the set, and whether a change is not read yet, are as told.
     pub(super) fn until(&mut self, what: &str, done: impl Fn(&ConfigSet, bool) -> bool) {
         let limit = Instant::now() + PATIENCE;
@@ -90,7 +95,7 @@ impl Followed {
             }
             let problems = &self.set().problems;
             assert!(Instant::now() < limit, "waited in vain: {what}; {problems:?}");
-            self.follower.wait_until(self.next.min(limit));
+            self.wait();
         }
     }
 

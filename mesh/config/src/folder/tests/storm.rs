@@ -36,8 +36,8 @@ fn rewrite(path: &Path, value: u32, random: &mut TestRng) {
             file.write_all(piece).unwrap();
             rest = after;
             match (rest.is_empty(), random.next_u32() % 300) {
-                (true, 0) => thread::sleep(Duration::from_millis(650)),
-                (true, 1..10) => thread::sleep(Duration::from_millis(45)),
+                (true, 0..3) => thread::sleep(Duration::from_millis(650)),
+                (true, 3..10) => thread::sleep(Duration::from_millis(45)),
                 (_, 10..100) => thread::yield_now(),
                 _ => {}
             }
@@ -75,6 +75,7 @@ fn a_storm_of_rewrites_in_place_never_takes_a_document_away() {
         });
         while !done.load(Ordering::Relaxed) {
             followed.look();
+            followed.wait();
         }
     });
     let last = u64::from(written.load(Ordering::Relaxed));
