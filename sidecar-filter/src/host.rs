@@ -37,6 +37,9 @@ pub trait StreamHost {
     /// What the configuration says about the request's route.
     fn route(&self) -> Option<&RouteConfig>;
 
+    /// The span that the proxy records for the request, if it records one and can say which.
+    fn span(&self) -> Option<SpanIds>;
+
     /// Starts a call; its outcome comes to the filter's call hooks.
     fn start_call(&mut self, call: &OutboundCall<'_>) -> Result<CallId, StartFailure>;
 
@@ -109,6 +112,15 @@ pub struct OutboundCall<'a> {
     pub body: &'a [u8],
     /// How long the proxy lets the call last; `None` for a stream without end.
     pub timeout: Option<Duration>,
+}
+
+/// A span, by its ids in lower-case hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanIds {
+    /// The trace's id: 16 or 32 digits.
+    pub trace: String,
+    /// The span's own id: 16 digits.
+    pub span: String,
 }
 
 /// A call, by the number that the proxy gave it. Unique within one stream or one configuration.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::RouteConfig;
 use crate::host::{
-    CallId, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall, RawHeaders,
+    CallId, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall, RawHeaders, SpanIds,
     StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
 };
 use crate::stats::{Counter, Gauge};
@@ -54,6 +54,7 @@ pub struct MockStream {
     texts: Vec<(StreamText, Vec<u8>)>,
     numbers: Vec<(StreamNumber, u64)>,
     mutual_tls: Option<bool>,
+    span: Option<SpanIds>,
     route: Option<Rc<RouteConfig>>,
 }
 
@@ -185,6 +186,7 @@ impl MockStream {
             texts: Vec::new(),
             numbers: Vec::new(),
             mutual_tls: None,
+            span: None,
             route: None,
         };
         stream
@@ -234,6 +236,13 @@ impl MockStream {
         self.with_text(StreamText::PeerUri, uri)
     }
 
+    /// The stream of a request whose span the proxy records.
+    #[must_use]
+    pub fn with_span(mut self, trace: &str, span: &str) -> Self {
+        self.span = Some(SpanIds { trace: trace.to_owned(), span: span.to_owned() });
+        self
+    }
+
     /// The stream on a route that is configured.
     #[must_use]
     pub fn with_route(mut self, route: &Rc<RouteConfig>) -> Self {
@@ -271,6 +280,10 @@ impl StreamHost for MockStream {
 
     fn mutual_tls(&self) -> Option<bool> {
         self.mutual_tls
+    }
+
+    fn span(&self) -> Option<SpanIds> {
+        self.span.clone()
     }
 
     fn route(&self) -> Option<&RouteConfig> {

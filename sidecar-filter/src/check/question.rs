@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::attributes::HeaderMap;
 use crate::generations::Generation;
 use crate::grpc::Frame;
-use crate::host::OutboundCall;
+use crate::host::{OutboundCall, SpanIds};
 
 /// This filter's version, which tells Mixer that it compares keys properly.
 const FILTER: &str = concat!("mixmesh/", env!("CARGO_PKG_VERSION"));
@@ -39,14 +39,20 @@ impl Question {
         request_headers: &HeaderMap<'_>,
         deduplication_id: &str,
         known: Option<Generation>,
+        span: Option<SpanIds>,
     ) -> Self {
-        let trace = TRACE_HEADERS
-            .iter()
-            .filter_map(|name| {
-                let value = request_headers.first(name)?;
-                Some((*name, std::str::from_utf8(value).ok()?.to_owned()))
-            })
-            .collect();
+        let from_client = || {
+            TRACE_HEADERS
+                .iter()
+                .filter_map(|name| Some((*name, text(request_headers, name)?.to_owned())))
+                .collect()
+        };
+        let trace = match span {
+            Some(ids) if is_sampled(request_headers) => {
+                std::iter::once(("b3", format!("{}-{}-1", ids.trace, ids.span))).collect()
+            }
+            _ => from_client(),
+        };
         Self {
             frame: Frame::write(|out| {
                 encode_check_request(attributes, deduplication_id, &[], out);
@@ -78,6 +84,20 @@ impl Question {
             timeout: Some(timeout),
         })
     }
+}
+
+fn text<'h>(headers: &'h HeaderMap<'_>, name: &str) -> Option<&'h str> {
+    std::str::from_utf8(headers.first(name)?).ok()
+}
+
+/// Whether the proxy's span is recorded. The proxy does not say, but its request id does, in the digit
+/// of the UUID's version: 4 without, 9, a and b with a trace. A client's own refusal counts before.
+fn is_sampled(headers: &HeaderMap<'_>) -> bool {
+    let refused = text(headers, "x-b3-sampled") == Some("0")
+        || text(headers, "b3").is_some_and(|b3| b3 == "0" || b3.split('-').nth(2) == Some("0"))
+        || text(headers, "traceparent").is_some_and(|parent| parent.ends_with("-00"));
+    let by_request_id = headers.first("x-request-id").and_then(|id| id.get(14).copied());
+    !refused && by_request_id != Some(b'4')
 }
 
 /// The headers that every call to Mixer bears.

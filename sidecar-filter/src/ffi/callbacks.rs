@@ -100,6 +100,11 @@ callbacks! {
         // stay at zero.
         http_filter_config_increment_counter(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
         http_filter_config_set_gauge(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
+        // Which version first had these is not known; without them a check joins only traces that the
+        // client began.
+        http_get_active_span(EnvoyPtr) -> *mut c_void;
+        http_span_get_trace_id(*mut c_void, *mut EnvoyBuffer) -> bool;
+        http_span_get_span_id(*mut c_void, *mut EnvoyBuffer) -> bool;
         // Since 1.40.
         http_get_downstream_direct_remote_address(EnvoyPtr, *mut EnvoyBuffer) -> bool;
     }

@@ -15,13 +15,16 @@ use super::abi::{
 use super::callbacks::Callbacks;
 use crate::config::RouteConfig;
 use crate::host::{
-    CallId, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall, RawHeaders,
+    CallId, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall, RawHeaders, SpanIds,
     StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
 };
 use crate::stats::{Counter, Gauge};
 
 /// Set once any route configuration was made, so that others spare the look-up of each request's.
 pub(super) static ROUTES_CONFIGURED: AtomicBool = AtomicBool::new(false);
+
+/// Reads one id of a span.
+type SpanIdReader = unsafe extern "C" fn(*mut c_void, *mut EnvoyBuffer) -> bool;
 
 static CLOCK_START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -184,6 +187,27 @@ impl StreamHost for EnvoyStream<'_> {
             )
         }
         .then_some(flag)
+    }
+
+    fn span(&self) -> Option<SpanIds> {
+        let callbacks = self.callbacks;
+        // SAFETY: the filter is alive during the hook.
+        let span = unsafe { callbacks.http_get_active_span?(self.filter) };
+        if span.is_null() {
+            return None;
+        }
+        let id = |read: SpanIdReader| {
+            let mut buffer = EnvoyBuffer::EMPTY;
+            // SAFETY: the span lives as long as the stream and `buffer` is a valid place.
+            let known = unsafe { read(span, &raw mut buffer) };
+            // SAFETY: Envoy keeps the text until the next such call of this thread; it is copied here.
+            let text = unsafe { buffer.bytes() };
+            known.then(|| String::from_utf8(text.to_vec()).ok()).flatten()
+        };
+        Some(SpanIds {
+            trace: id(callbacks.http_span_get_trace_id?)?,
+            span: id(callbacks.http_span_get_span_id?)?,
+        })
     }
 
     fn route(&self) -> Option<&RouteConfig> {

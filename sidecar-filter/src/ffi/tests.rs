@@ -205,6 +205,9 @@ fn fake() -> Callbacks {
         http_filter_increment_counter: count,
         http_filter_config_increment_counter: Some(count),
         http_filter_config_set_gauge: Some(count),
+        http_get_active_span: None,
+        http_span_get_trace_id: None,
+        http_span_get_span_id: None,
         http_get_downstream_direct_remote_address: None,
     }
 }

@@ -72,9 +72,10 @@ impl Filter {
             .destination
             .namespace()
             .and_then(|id| mixer.generations.snapshot().load().known(id).generation);
+        let span = host.span();
         let question = {
             let bag = RequestBag::new(host, &scope.statics, wall);
-            Question::new(&bag, bag.headers(), &call.deduplication_id, known)
+            Question::new(&bag, bag.headers(), &call.deduplication_id, known, span)
         };
         let timeout = self.site.config.settings().check_timeout;
         let left = timeout.saturating_sub(host.now().since(began)).max(LEAST_TIMEOUT);

@@ -55,6 +55,27 @@ fn the_question_is_a_check_with_all_that_mixer_needs() {
 }
 
 #[test]
+fn a_check_belongs_to_the_proxys_span_unless_the_trace_is_not_recorded() {
+    let trace_of = |headers: &[(&str, &str)]| {
+        let mesh = Mesh::new();
+        let stream = headers
+            .iter()
+            .fold(MockStream::get(&mesh.proxy, "/"), |s, (name, value)| s.with_header(name, value))
+            .with_span("0af7", "b7ad");
+        assert_eq!(mesh.stream(stream).start(), Outcome::Waiting);
+        mesh.call().header("b3").map(str::to_owned)
+    };
+    let recorded = ("x-request-id", "6c3c7c79-ce00-9f09-991a-6af415f441a6");
+    let unrecorded = ("x-request-id", "6c3c7c79-ce00-4f09-991a-6af415f441a6");
+    assert_eq!(trace_of(&[]).as_deref(), Some("0af7-b7ad-1"));
+    assert_eq!(trace_of(&[recorded]).as_deref(), Some("0af7-b7ad-1"));
+    assert_eq!(trace_of(&[unrecorded]), None);
+    assert_eq!(trace_of(&[("x-b3-sampled", "0")]), None);
+    assert_eq!(trace_of(&[("b3", "0")]).as_deref(), Some("0"));
+    assert_eq!(trace_of(&[("traceparent", "00-1-2-00")]), None);
+}
+
+#[test]
 fn a_repeated_request_is_answered_from_the_cache_denials_too() {
     let mesh = Mesh::new();
     mesh.announce(1, true);
