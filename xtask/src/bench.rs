@@ -20,7 +20,7 @@ pub(crate) struct Options {
     smoke: bool,
 }
 
-/// `cargo xtask bench NAME`, in release.
+/// `cargo xtask bench NAME`: in release, but a smoke run takes what the tests have built.
 ///
 /// # Errors
 /// When there is no benchmark of that name, or it fails.
@@ -28,7 +28,10 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Tests)?;
     adapters::run(layout)?;
     let mut cargo = build::cargo(layout, "run");
-    cargo.args(["--release", "--quiet", "--package", "benches", "--", &options.name]);
+    if !options.smoke {
+        cargo.arg("--release");
+    }
+    cargo.args(["--quiet", "--package", "benches", "--", &options.name]);
     if let Some(file) = &options.json {
         cargo.arg("--json").arg(std::path::absolute(file)?);
     }
