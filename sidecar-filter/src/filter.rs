@@ -17,12 +17,12 @@ use mesh_attributes::Timestamp;
 use smallvec::SmallVec;
 
 use self::call::Call;
-use crate::attributes::{CheckOutcome, RequestBag};
+use crate::attributes::{CheckOutcome, HeaderMap, RequestBag};
 use crate::cache::{L1, LookUp, Validity};
 use crate::check::{Answer, Denial, MAX_ANSWER_BYTES, Verdict};
 use crate::config::{FailPolicy, Scope, ScopeRef, Switch};
 use crate::grpc::{CallFailure, UnaryReply, status};
-use crate::host::{CallId, Moment, RawHeader, StreamHost, WakeEvent};
+use crate::host::{CallId, HeaderBlock, Moment, RawHeader, StreamHost, WakeEvent};
 use crate::stats::Counter;
 use crate::waiting::{CallKey, Serial, Turn};
 use crate::worker::{Site, WorkerState};
@@ -41,7 +41,25 @@ pub enum Flow {
     /// Nothing yet: another hook will decide.
     Wait,
     /// The client gets this, and the request goes no further.
-    Reply(Rc<Denial>),
+    Reply(Reply),
+}
+
+/// What a client gets instead of a response of the service.
+#[derive(Debug)]
+pub struct Reply {
+    /// What was decided.
+    pub denial: Rc<Denial>,
+    /// The status to set for a client that speaks gRPC; Envoy would tell it that all is well.
+    pub grpc_status: Option<i32>,
+}
+
+impl Reply {
+    /// The reply to the request behind `host`.
+    pub fn new<H: StreamHost>(host: &H, denial: Rc<Denial>) -> Self {
+        let headers = HeaderMap::read(host, HeaderBlock::Request);
+        let grpc_status = headers.is_grpc().then(|| denial.grpc_status());
+        Self { denial, grpc_status }
+    }
 }
 
 /// The filter of one request.
@@ -109,7 +127,7 @@ impl Filter {
             None => {
                 host.count(Counter::ReportRefused, 1);
                 let denial = Denial::unavailable("mixer takes no reports", NO_REPORT);
-                self.refuse(Rc::new(denial))
+                self.refuse(host, Rc::new(denial))
             }
         }
     }

@@ -48,6 +48,14 @@ impl<'h> HeaderMap<'h> {
         self.raw.iter().find(|header| header.0 == name.as_bytes()).map(|header| header.1)
     }
 
+    /// Whether these are the headers of a gRPC request.
+    pub fn is_grpc(&self) -> bool {
+        const GRPC: &[u8] = b"application/grpc";
+        self.first("content-type")
+            .and_then(|content_type| content_type.strip_prefix(GRPC))
+            .is_some_and(|suffix| suffix.is_empty() || suffix.starts_with(b"+"))
+    }
+
     /// Adds the headers of another block, such as trailers.
     pub fn read_also<H: StreamHost>(&mut self, host: &'h H, block: HeaderBlock) {
         host.headers(block, &mut self.raw);

@@ -1,11 +1,16 @@
 /// The code of an answer that lets a request pass.
 pub(crate) const OK: i32 = 0;
+/// Nobody has said what happened.
+pub(crate) const UNKNOWN: i32 = 2;
 /// The question was malformed.
 pub(crate) const INVALID_ARGUMENT: i32 = 3;
 /// Something that must not happen has happened.
 pub(crate) const INTERNAL: i32 = 13;
 /// There is nobody to ask.
 pub(crate) const UNAVAILABLE: i32 = 14;
+
+/// The last code that is defined.
+pub(crate) const LAST: i32 = CODES.len() as i32 - 1;
 
 /// google.rpc codes in order, with the HTTP status that the old proxy gave for each.
 const CODES: [(&str, u16); 17] = [

@@ -54,6 +54,12 @@ impl Denial {
         Self { details, ..Self::new(code::INTERNAL, "the sidecar filter failed") }
     }
 
+    /// The status of a gRPC call that gets this refusal: never success, which would be an answer without
+    /// a message.
+    pub fn grpc_status(&self) -> i32 {
+        if (code::OK + 1..=code::LAST).contains(&self.code) { self.code } else { code::UNKNOWN }
+    }
+
     /// The same with a status and body that policy wrote.
     #[must_use]
     pub fn with_response(mut self, http_status: u32, body: &str) -> Self {

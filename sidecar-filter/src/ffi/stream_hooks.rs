@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::abi::{
     CONTINUE, EnvoyBuffer, EnvoyHeader, EnvoyPtr, ModuleHeader, ModulePtr, headers_status, items,
 };
@@ -13,7 +15,7 @@ use super::guard;
 use super::host::{EnvoyStream, StatIds};
 use crate::check::Denial;
 use crate::config::ConfigId;
-use crate::filter::{Filter, Flow};
+use crate::filter::{Filter, Flow, Reply};
 use crate::host::{CallId, StreamHost, WakeEvent};
 use crate::stats::Counter;
 use crate::worker::{Site, Worker};
@@ -92,7 +94,9 @@ pub(super) unsafe fn decide(
                 filter.filter.on_panic();
             },
         );
-        Flow::Reply(Rc::new(Denial::panicked(PANICKED)))
+        let denial = Rc::new(Denial::panicked(PANICKED));
+        let plain = Reply { denial: Rc::clone(&denial), grpc_status: None };
+        Flow::Reply(guard(|| plain, || Reply::new(&stream, denial)))
     });
     match flow {
         Flow::Continue if hook == Hook::Later => {
@@ -102,9 +106,9 @@ pub(super) unsafe fn decide(
         }
         Flow::Continue => headers_status::CONTINUE,
         Flow::Wait => headers_status::STOP_ALL_AND_WATERMARK,
-        Flow::Reply(denial) => {
+        Flow::Reply(reply) => {
             // SAFETY: as above.
-            unsafe { reply(callbacks, envoy, &denial) };
+            unsafe { send(callbacks, envoy, &reply) };
             headers_status::STOP
         }
     }
@@ -112,8 +116,12 @@ pub(super) unsafe fn decide(
 
 /// # Safety
 /// `envoy` is what Envoy passed to the hook that is running.
-unsafe fn reply(callbacks: &Callbacks, envoy: EnvoyPtr, denial: &Denial) {
-    let mut headers = [ModuleHeader::new("content-type", "text/plain")];
+unsafe fn send(callbacks: &Callbacks, envoy: EnvoyPtr, reply: &Reply) {
+    let status = reply.grpc_status.map(|status| status.to_string());
+    let mut headers: SmallVec<[ModuleHeader; 2]> = SmallVec::new();
+    headers.push(ModuleHeader::new("content-type", "text/plain"));
+    headers.extend(status.as_deref().map(|status| ModuleHeader::new("grpc-status", status)));
+    let denial = &reply.denial;
     // SAFETY: the caller's promise; Envoy copies all that is passed.
     unsafe {
         (callbacks.http_send_response)(

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Filter, Flow, Phase};
+use super::{Filter, Flow, Phase, Reply};
 use crate::attributes::{Refused, RequestBag};
 use crate::cache::Stored;
 use crate::check::{Answer, AnswerHeaders, Denial, MAX_ANSWER_BYTES, Question, Verdict};
@@ -206,15 +206,15 @@ impl Filter {
             Verdict::Allow => Flow::Continue,
             Verdict::Deny(denial) => {
                 host.count(Counter::CheckDenied, 1);
-                self.refuse(denial)
+                self.refuse(host, denial)
             }
         }
     }
 
-    pub(super) fn refuse(&self, denial: Rc<Denial>) -> Flow {
+    pub(super) fn refuse<H: StreamHost>(&self, host: &H, denial: Rc<Denial>) -> Flow {
         let refused = Refused { code: denial.code, message: Rc::clone(&denial.message) };
         self.state.borrow_mut().check.refusal = Some(refused);
-        Flow::Reply(denial)
+        Flow::Reply(Reply::new(host, denial))
     }
 
     /// Mixer gave no verdict: the fail policy decides.
@@ -230,7 +230,7 @@ impl Filter {
         }
         let reason = if failure.transport { "mixer cannot be reached" } else { "mixer failed" };
         let details = format!("{NO_VERDICT}{{{}:{}}}", failure.status, detail(&failure.reason));
-        self.refuse(Rc::new(Denial::unavailable(reason, &details)))
+        self.refuse(host, Rc::new(Denial::unavailable(reason, &details)))
     }
 
     fn has_stale_allow<H: StreamHost>(&self, host: &H, scope: &Scope) -> bool {

@@ -60,7 +60,9 @@ impl From<Flow> for Outcome {
         match flow {
             Flow::Continue => Self::Passed,
             Flow::Wait => Self::Waiting,
-            Flow::Reply(denial) => Self::Refused(denial.http_status, denial.body.clone()),
+            Flow::Reply(super::Reply { denial, .. }) => {
+                Self::Refused(denial.http_status, denial.body.clone())
+            }
         }
     }
 }

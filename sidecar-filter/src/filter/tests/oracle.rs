@@ -7,9 +7,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// How long the proxy lets a call last.
+const CALL_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// For how long after an edit that nobody told of an old answer may stand: the watch's silence, then
-/// the time that kept answers count without it.
-const LONGEST_STALE: Duration = Duration::from_secs(3 + 2);
+/// the time that kept answers count without it, and their time on the way.
+const LONGEST_STALE: Duration = Duration::from_millis(3000 + 2000 + 500);
 
 /// One generation of policy: what it reads, in which order, until something refuses.
 #[derive(Debug, Clone)]
@@ -154,6 +157,7 @@ impl Policy {
 struct Pending {
     request: usize,
     call: MockCall,
+    at: Moment,
     decided: Option<(usize, Option<String>, References)>,
 }
 
@@ -238,11 +242,9 @@ impl Story {
                 self.run(pending.request, |request| request.answer(&pending.call, &reply));
             }
             Step::Fail(which) => {
-                if self.calls.is_empty() {
-                    return;
+                if !self.calls.is_empty() {
+                    self.fail(which % self.calls.len());
                 }
-                let pending = self.calls.remove(which % self.calls.len());
-                self.run(pending.request, |request| request.status(&pending.call, "14", "gone"));
             }
             Step::Abort(which) => {
                 let alive: Vec<usize> = self.alive().collect();
@@ -259,9 +261,22 @@ impl Story {
             }
             Step::Announce => self.announce(),
             Step::Cut => self.mesh.mixer.generations.watch().cut(self.mesh.proxy.now()),
-            Step::Pass(millis) => self.mesh.proxy.pass(Duration::from_millis(*millis)),
+            Step::Pass(millis) => {
+                self.mesh.proxy.pass(Duration::from_millis(*millis));
+                let now = self.mesh.proxy.now();
+                while let Some(late) =
+                    self.calls.iter().position(|call| now.since(call.at) >= CALL_TIMEOUT)
+                {
+                    self.fail(late);
+                }
+            }
         }
         self.wake();
+    }
+
+    fn fail(&mut self, which: usize) {
+        let pending = self.calls.remove(which);
+        self.run(pending.request, |request| request.status(&pending.call, "14", "gone"));
     }
 
     fn alive(&self) -> impl Iterator<Item = usize> {
@@ -273,7 +288,8 @@ impl Story {
         let Some(told) = &mut self.requests[index] else { return };
         let outcome = hook(&mut told.request);
         for call in self.mesh.proxy.take_calls() {
-            self.calls.push(Pending { request: index, call, decided: None });
+            let at = self.mesh.proxy.now();
+            self.calls.push(Pending { request: index, call, at, decided: None });
         }
         if outcome != Outcome::Waiting {
             self.judge(index, &outcome);

@@ -212,3 +212,29 @@ fn headers_of_responses_are_not_headers_of_requests() {
     let stream = MockStream::get(&mesh.proxy, "/").with_header("x", "1");
     assert_eq!(mesh.stream(stream).start(), Outcome::Waiting);
 }
+
+#[test]
+fn a_refused_grpc_call_never_looks_like_a_success() {
+    let mesh = Mesh::new();
+    for (content_type, code, expected) in [
+        ("application/grpc", 7, Some(7)),
+        ("application/grpc+proto", 16, Some(16)),
+        ("application/grpc-web", 7, None),
+        ("text/plain", 7, None),
+        ("application/grpc", 99, Some(2)),
+    ] {
+        let stream = MockStream::get(&mesh.proxy, "/").with_header("content-type", content_type);
+        let mut request = mesh.stream(stream);
+        request.start();
+        let call = mesh.call();
+        let reply = Reply { code, uses: 0, ..Reply::allow() };
+        let frame = Frame::write(|out| out.extend_from_slice(&reply.message()));
+        request.filter.on_call_data(&mut request.stream, call.id, frame.bytes());
+        let ok = [(&b"grpc-status"[..], &b"0"[..])];
+        request.filter.on_call_headers(call.id, ok.into_iter());
+        match request.filter.on_call_complete(&mut request.stream, call.id) {
+            Flow::Reply(reply) => assert_eq!(reply.grpc_status, expected, "{content_type} {code}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
