@@ -157,6 +157,6 @@ fn allowed_imports(
 
 fn exported_templates(compiled: &wasmtime::component::Component) -> Vec<Template> {
     let exported =
-        |template: &Template| compiled.get_export_index(None, &template.interface()).is_some();
+        |template: &Template| compiled.get_export_index(None, template.interface()).is_some();
     Template::ALL.into_iter().filter(exported).collect()
 }

@@ -102,7 +102,7 @@ pub(crate) mod metrics {
                 let name = series.split('{').next();
                 let metric = host.metrics.iter().find(|metric| Some(metric.name.as_str()) == name);
                 let is_counter = metric.is_some_and(|metric| metric.kind == Kind::Counter);
-                if is_counter && !(sample.value >= 0.0) {
+                if is_counter && (sample.value.is_nan() || sample.value < 0.0) {
                     refused.push(position);
                     continue;
                 }

@@ -1,5 +1,6 @@
 //! Batches of report instances on their way to an adapter.
 
+mod columns;
 mod interner;
 mod key;
 mod log;

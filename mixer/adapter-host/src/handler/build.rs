@@ -47,7 +47,7 @@ impl Handler {
             })?;
             surroundings.stream.set(stream).expect("nobody else opens the handler's stream");
         }
-        handler.pool.put(Box::new(first));
+        handler.pool.put(first);
         Ok(Arc::new(handler))
     }
 

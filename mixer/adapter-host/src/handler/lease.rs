@@ -15,7 +15,7 @@ use crate::guest::{self, Guest};
 pub(super) struct Lease<'h> {
     handler: &'h Handler,
     attempt: Attempt<'h>,
-    guest: Box<Guest>,
+    guest: Guest,
     permit: Permit<'h>,
     limit: Duration,
     pub(super) deadline: Instant,
@@ -42,7 +42,7 @@ impl Handler {
         let mut guest = match self.pool.take() {
             Some(guest) => guest,
             None => match self.instantiate().await {
-                Ok(guest) => Box::new(guest),
+                Ok(guest) => guest,
                 Err(cause) => {
                     let cause = cause.into_call_error();
                     self.fail(attempt, &cause);

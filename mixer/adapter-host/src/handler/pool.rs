@@ -1,6 +1,6 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -11,7 +11,7 @@ use crate::guest::Guest;
 /// The idle instances of a handler's component, in one stack for each thread, and permits for those in
 /// use. An instance that a thread has used last is the first it takes again.
 pub(super) struct Pool {
-    idle: Box<[Mutex<Vec<Box<Guest>>>]>,
+    idle: Box<[Mutex<Vec<Guest>>]>,
     permits: Semaphore,
     size: u32,
 }
@@ -45,13 +45,13 @@ impl Pool {
     }
 
     /// An idle instance: of this thread, or else of another.
-    pub(super) fn take(&self) -> Option<Box<Guest>> {
+    pub(super) fn take(&self) -> Option<Guest> {
         let own = self.own_shard();
         (own..self.idle.len()).chain(0..own).find_map(|shard| self.shard(shard).pop())
     }
 
     /// Puts an instance back; its permit is to be dropped after that.
-    pub(super) fn put(&self, guest: Box<Guest>) {
+    pub(super) fn put(&self, guest: Guest) {
         if !self.permits.is_closed() {
             self.shard(self.own_shard()).push(guest);
         }
@@ -75,7 +75,7 @@ impl Pool {
         (self.size as usize).saturating_sub(self.permits.available_permits())
     }
 
-    fn shard(&self, shard: usize) -> std::sync::MutexGuard<'_, Vec<Box<Guest>>> {
+    fn shard(&self, shard: usize) -> MutexGuard<'_, Vec<Guest>> {
         self.idle[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -28,8 +28,8 @@ impl Cell {
     pub(super) fn apply(&self, sample: f64, bounds: &[f64]) -> Result<(), BadSample> {
         match self {
             Self::Counter(total) => {
-                // Not `< 0.0`: NaN must not pass, it would stay for ever.
-                if !(sample >= 0.0) {
+                // NaN would stay for ever.
+                if sample.is_nan() || sample < 0.0 {
                     return Err(BadSample);
                 }
                 total.add(sample);

@@ -12,6 +12,9 @@ mod quota;
 mod store;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::definition::{Definition, MetricKind};
 pub(crate) use self::handler::{HandlerSeries, SeriesHandle};
 pub use self::store::SeriesStore;

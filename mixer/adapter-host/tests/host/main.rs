@@ -1,4 +1,9 @@
 //! The host with real components.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that does not work fails its test")]
+
+mod cache;
 mod checks;
 mod fixture;
+mod hostile;
+mod reports;

@@ -1,0 +1,267 @@
+use std::fs;
+
+use adapter_host::{
+    AdapterValue, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch, Template,
+};
+use mesh_attributes::{Span, Timestamp, ValueType};
+use serde_json::{Value, json};
+
+use crate::fixture::{TestHandler, host, load, metric};
+
+const COUNT: InstanceIndex = InstanceIndex(0);
+const LATENCY: InstanceIndex = InstanceIndex(1);
+const LOAD: InstanceIndex = InstanceIndex(2);
+
+fn three_metrics() -> Value {
+    json!({ "metrics": [
+        {
+            "name": "requests_total",
+            "instance_name": "count.instance.default",
+            "description": "Requests, \"all\" of them",
+            "kind": "COUNTER",
+            "label_names": ["code", "service"],
+        },
+        {
+            "name": "duration_seconds",
+            "instance_name": "latency.instance.default",
+            "kind": "DISTRIBUTION",
+            "label_names": ["service"],
+            "buckets": { "explicit_buckets": { "bounds": [0.1, 1] } },
+        },
+        {
+            "namespace": "",
+            "name": "load",
+            "instance_name": "load.instance.default",
+            "kind": "GAUGE",
+        },
+    ] })
+}
+
+fn prometheus(params: Value) -> TestHandler {
+    TestHandler::new(params)
+        .with(metric("count", &["code", "service"], ValueType::Int64))
+        .with(metric("latency", &["service"], ValueType::Duration))
+        .with(metric("load", &[], ValueType::Double))
+}
+
+fn count(batch: &mut MetricBatch, code: &str, service: &str) {
+    let dimensions = [AdapterValue::String(code), AdapterValue::String(service)];
+    let element = u32::try_from(batch.len()).unwrap();
+    batch.push(element, COUNT, &dimensions, AdapterValue::Int64(1));
+}
+
+async fn report(handler: &Handler, codes: &[&str]) {
+    let mut batch = MetricBatch::new();
+    codes.iter().for_each(|code| count(&mut batch, code, "a"));
+    assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
+}
+
+fn text(host: &adapter_host::AdapterHost) -> String {
+    let mut text = String::new();
+    host.series().encode_text(&mut text);
+    text
+}
+
+#[tokio::test]
+async fn metrics_become_prometheus_text() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let handler = prometheus(three_metrics()).build(&host, &adapter).await;
+    let mut batch = MetricBatch::new();
+    for service in ["b", "a\\\"\n", "b"] {
+        count(&mut batch, "200", service);
+    }
+    count(&mut batch, "404", "b");
+    for millis in [50, 100, 700, 5000] {
+        let latency = AdapterValue::Duration(Span::from_nanos(millis * 1_000_000));
+        batch.push(7, LATENCY, &[AdapterValue::String("b")], latency);
+    }
+    for value in [0.25, 12.5] {
+        batch.push(8, LOAD, &[], AdapterValue::Double(value));
+    }
+    for _ in 0..2 {
+        assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
+    }
+    let expected = r#"# HELP istio_duration_seconds 
+# TYPE istio_duration_seconds histogram
+istio_duration_seconds_bucket{service="b",le="0.1"} 4
+istio_duration_seconds_bucket{service="b",le="1"} 6
+istio_duration_seconds_bucket{service="b",le="+Inf"} 8
+istio_duration_seconds_sum{service="b"} 11.7
+istio_duration_seconds_count{service="b"} 8
+# HELP istio_requests_total Requests, "all" of them
+# TYPE istio_requests_total counter
+istio_requests_total{code="200",service="a\\\"\n"} 2
+istio_requests_total{code="200",service="b"} 4
+istio_requests_total{code="404",service="b"} 2
+# HELP load 
+# TYPE load gauge
+load 12.5
+"#;
+    assert_eq!(text(&host), expected);
+    assert_eq!(handler.status().series, 5);
+}
+
+#[tokio::test]
+async fn elements_that_cannot_be_taken_are_named_and_the_others_count() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let handler = prometheus(three_metrics()).build(&host, &adapter).await;
+    let mut batch = MetricBatch::new();
+    let dimensions = [AdapterValue::String("200"), AdapterValue::String("a")];
+    batch.push(10, COUNT, &dimensions, AdapterValue::Int64(1));
+    batch.push(11, COUNT, &dimensions, AdapterValue::Int64(-1));
+    batch.push(12, COUNT, &dimensions[..1], AdapterValue::Int64(1));
+    batch.push(13, COUNT, &dimensions, AdapterValue::Int64(2));
+    let failed = handler.report_metrics(&batch).await.unwrap();
+    let failed: Vec<_> = failed.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        failed,
+        ["element 12: 1 dimensions instead of 2", "element 11: -1 is no sample for this metric"]
+    );
+    assert!(text(&host).contains("} 3\n"), "{}", text(&host));
+    assert_eq!(handler.status().failed_elements, 2);
+}
+
+#[tokio::test]
+async fn a_handler_that_is_replaced_goes_on_counting_and_its_series_end_with_the_last() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let old = prometheus(three_metrics()).build(&host, &adapter).await;
+    report(&old, &["200"]).await;
+    let new = prometheus(three_metrics()).build(&host, &adapter).await;
+    report(&new, &["200"]).await;
+    report(&old, &["200"]).await;
+    drop(old);
+    assert!(text(&host).contains("istio_requests_total{code=\"200\",service=\"a\"} 3\n"));
+    drop(new);
+    assert_eq!(text(&host), "");
+}
+
+#[tokio::test]
+async fn a_handler_that_redefines_its_metric_starts_anew_and_another_may_not() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let old = prometheus(three_metrics()).build(&host, &adapter).await;
+    report(&old, &["200"]).await;
+    let mut params = three_metrics();
+    params["metrics"][0]["description"] = json!("other words");
+    let problems =
+        prometheus(params.clone()).named("second.default").problems(&host, &adapter).await;
+    assert_eq!(
+        problems,
+        ["metrics[0]: metric istio_requests_total is defined by handler handler.default with \
+          another description"]
+    );
+    let new = prometheus(params).build(&host, &adapter).await;
+    assert_eq!(text(&host), "", "a new definition has no series yet");
+    report(&old, &["200"]).await;
+    report(&new, &["404"]).await;
+    let text = text(&host);
+    assert!(text.contains("other words") && text.contains("404"), "{text}");
+    assert!(!text.contains("200"), "{text}");
+}
+
+#[tokio::test]
+async fn beyond_its_limit_a_handlers_new_series_share_one() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let handler = prometheus(three_metrics())
+        .with_limits(|limits| limits.series = 2)
+        .build(&host, &adapter)
+        .await;
+    report(&handler, &["1", "2", "3", "4", "1", "4"]).await;
+    let expected = "\
+        # HELP istio_requests_total Requests, \"all\" of them\n\
+        # TYPE istio_requests_total counter\n\
+        istio_requests_total{code=\"1\",service=\"a\"} 2\n\
+        istio_requests_total{code=\"2\",service=\"a\"} 1\n\
+        istio_requests_total{code=\"__overflow__\",service=\"__overflow__\"} 3\n";
+    assert_eq!(text(&host), expected);
+    let status = handler.status();
+    assert_eq!((status.series, status.series_overflowed), (2, 2));
+}
+
+#[tokio::test]
+async fn log_entries_become_lines_of_the_file_that_the_parameters_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let host = host();
+    let adapter = load(&host, "stdio");
+    let handler = TestHandler::new(json!({ "log_stream": "FILE", "output_path": path }))
+        .with(InstanceDecl {
+            name: "accesslog.instance.default".to_owned(),
+            template: Template::LogEntry,
+            fields: [
+                ("headers", ValueType::StringMap),
+                ("latency", ValueType::Duration),
+                ("size", ValueType::Int64),
+                ("sourceIp", ValueType::IpAddress),
+                ("url", ValueType::String),
+            ]
+            .map(|(name, value_type)| (name.to_owned(), value_type))
+            .into(),
+            value_type: None,
+        })
+        .with_instance(Template::LogEntry)
+        .build(&host, &adapter)
+        .await;
+    let headers = [("b", "2"), ("a", "/x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let headers: std::collections::BTreeMap<String, String> = headers;
+    let time = Timestamp { seconds: 1_717_156_800, nanos: 5_000 };
+    let variables = |size: i64| {
+        [
+            AdapterValue::StringMap(&headers),
+            AdapterValue::Duration(Span::from_nanos(1_500_000)),
+            AdapterValue::Int64(size),
+            AdapterValue::Bytes(&[127, 0, 0, 1]),
+            AdapterValue::String("/x"),
+        ]
+    };
+    let mut batch = LogBatch::new();
+    batch.push(0, InstanceIndex(0), "Info", time, &variables(1));
+    batch.push(1, InstanceIndex(1), "error", time, &[]);
+    batch.push(2, InstanceIndex(0), "warning", time, &variables(2));
+    batch.push(3, InstanceIndex(0), "warning", time, &[]);
+    let failed = handler.report_log_entries(&batch).await.unwrap();
+    assert_eq!(failed[0].to_string(), "element 3: 0 variables instead of 5");
+    assert_eq!(failed.len(), 1);
+    // The last holder of the stream waits for what is queued.
+    drop(handler);
+    let rest = r#""latency":"1.5ms","size":SIZE,"sourceIp":"127.0.0.1","url":"/x"}"#;
+    let line = |level: &str, size: &str| {
+        format!(
+            r#"{{"level":"{level}","time":"2024-05-31T12:00:00.000005Z","instance":"accesslog.instance.default","headers":{{"a":"/x","b":"2"}},{}"#,
+            rest.replace("SIZE", size)
+        )
+    };
+    let second = r#"{"level":"error","time":"2024-05-31T12:00:00.000005Z","instance":"one.logentry.default"}"#;
+    let expected = [line("info", "1"), second.to_owned(), line("warn", "2")].join("\n") + "\n";
+    assert_eq!(fs::read_to_string(path).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_a_mistake_in_the_parameters() {
+    let host = host();
+    let adapter = load(&host, "stdio");
+    let folder = tempfile::tempdir().unwrap();
+    let refused = TestHandler::new(json!({ "log_stream": "FILE", "output_path": folder.path() }))
+        .try_build(&host, &adapter)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().starts_with("output_path: the stream cannot be opened"));
+}
+
+#[tokio::test]
+async fn a_batch_larger_than_a_call_arrives_whole() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let handler = prometheus(three_metrics()).build(&host, &adapter).await;
+    let mut batch = MetricBatch::new();
+    for number in 0..9000 {
+        count(&mut batch, &(number % 10).to_string(), "a");
+    }
+    assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
+    let text = text(&host);
+    assert_eq!(text.lines().filter(|line| line.ends_with("} 900")).count(), 10, "{text}");
+}
