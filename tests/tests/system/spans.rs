@@ -8,8 +8,19 @@ use crate::readings::LIMIT;
 use crate::require_part;
 
 #[test]
-fn spans_of_envoy_and_of_mixer_join_in_one_trace() -> Result<()> {
+fn a_trace_that_begins_at_the_sidecar_goes_on_in_mixer() -> Result<()> {
     require_part!(Envoy);
+    require_joined_trace(&[])
+}
+
+#[test]
+fn a_trace_that_the_caller_began_goes_on_in_mixer() -> Result<()> {
+    require_part!(Envoy);
+    require_joined_trace(&[("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")])
+}
+
+/// One request with these headers leaves spans of Envoy and of Mixer in one trace, Mixer's below Envoy's.
+fn require_joined_trace(headers: &[(&str, &str)]) -> Result<()> {
     let collector = SpanCollector::start()?;
     let mesh = TestMesh::new()?
         .with_demo_file("deny.yaml")?
@@ -17,8 +28,7 @@ fn spans_of_envoy_and_of_mixer_join_in_one_trace() -> Result<()> {
             mesh.spans_to(collector.address());
         })
         .start()?;
-    mesh.get("/", &[("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1")])?
-        .require_ok()?;
+    mesh.get("/", headers)?.require_ok()?;
     let spans = wait_until("a trace of both", LIMIT, || {
         let mut traces: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for span in collector.spans() {
@@ -33,9 +43,7 @@ fn spans_of_envoy_and_of_mixer_join_in_one_trace() -> Result<()> {
         joined.cloned().with_context(|| format!("the traces have spans of {seen:?}"))
     })?;
     let ids: BTreeSet<&str> = spans.iter().filter_map(|span| span["id"].as_str()).collect();
-    let of_mixer: Vec<&Value> =
-        spans.iter().filter(|span| span["localEndpoint"]["serviceName"] == "mixer").collect();
-    for span in of_mixer {
+    for span in spans.iter().filter(|span| span["localEndpoint"]["serviceName"] == "mixer") {
         let parent = span["parentId"].as_str().context("Mixer's span has no parent")?;
         ensure!(ids.contains(parent), "the parent of Mixer's span is not in its trace: {spans:#?}");
         ensure!(span["duration"].as_u64().is_some_and(|micros| micros > 0), "{span}");

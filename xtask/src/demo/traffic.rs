@@ -1,6 +1,5 @@
 //! The first phase: requests that are allowed and denied, counted by everyone who saw them.
 
-use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::Duration;
 
@@ -145,7 +144,7 @@ fn send(mesh: &Mesh) -> Result<Answers> {
     let mut answers = Answers::default();
     for (number, connection) in connections.iter_mut().enumerate() {
         for kind in KINDS {
-            let answer = ask(connection, kind, Some(&new_trace()))?;
+            let answer = ask(connection, kind)?;
             answers.count(&answer);
             if number == 0 {
                 print(kind, &answer);
@@ -168,27 +167,14 @@ fn send(mesh: &Mesh) -> Result<Answers> {
 fn send_rounds(connection: &mut Connection) -> Result<Answers> {
     let mut answers = Answers::default();
     for kind in KINDS.iter().cycle().take(ROUNDS * KINDS.len()) {
-        answers.count(&ask(connection, *kind, None)?);
+        answers.count(&ask(connection, *kind)?);
     }
     Ok(answers)
 }
 
-/// `trace` is the header `b3` of a caller that traces.
-fn ask(
-    connection: &mut Connection,
-    (path, user): (&str, Option<&str>),
-    trace: Option<&str>,
-) -> Result<Answer> {
-    let user = user.map(|user| ("x-user", user));
-    let trace = trace.map(|trace| ("b3", trace));
-    let headers: Vec<(&str, &str)> = user.into_iter().chain(trace).collect();
-    connection.get(path, &headers)
-}
-
-/// A trace that nobody else has begun: ids are random, and hashers are seeded at random.
-fn new_trace() -> String {
-    let random = || RandomState::new().hash_one(());
-    format!("{:016x}{:016x}-{:016x}-1", random(), random(), random())
+fn ask(connection: &mut Connection, (path, user): (&str, Option<&str>)) -> Result<Answer> {
+    let headers = user.map(|user| ("x-user", user));
+    connection.get(path, headers.as_slice())
 }
 
 fn print((path, user): (&str, Option<&str>), answer: &Answer) {
