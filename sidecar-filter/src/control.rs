@@ -1,5 +1,9 @@
 //! The half of the filter that runs on Envoy's main thread, once for each Mixer: it keeps the watch,
-//! sends reports and sets gauges. It runs when the ticker says so and when its calls come back.
+//! sends reports and sets gauges.
+//!
+//! Calls are started by [`Control::run`] alone, which only Envoy's running event loop reaches: the hooks
+//! of calls and configurations also run while a process that ends takes its clusters apart, and a call
+//! that is started then brings Envoy down. They ring the bell instead.
 
 mod sending;
 mod watching;
@@ -143,7 +147,7 @@ impl Control {
                 controls.retain(|control| !std::ptr::eq(Rc::as_ptr(control), this));
             });
         } else {
-            self.run(now);
+            self.mixer.bell.ring();
         }
     }
 

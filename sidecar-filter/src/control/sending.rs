@@ -54,6 +54,7 @@ impl Control {
         }
     }
 
+    /// Starts what is queued, as far as may be.
     pub(super) fn send_reports(&self, host: &dyn ControlHost) {
         loop {
             let member = {
@@ -102,8 +103,8 @@ impl Control {
     pub(super) fn land(&self, requests: u64, fate: Fate) {
         if let Some(host) = self.host() {
             self.settle(&*host, requests, fate);
-            self.send_reports(&*host);
         }
+        self.mixer.bell.ring();
     }
 
     pub(super) fn settle(&self, host: &dyn ControlHost, requests: u64, fate: Fate) {
