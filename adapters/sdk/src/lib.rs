@@ -2,8 +2,12 @@
 //!
 //! An adapter is a type that implements [`Adapter`] – parameters in, ready adapter out – and one trait
 //! for each template it serves: [`CheckNothing`], [`ListEntry`], [`Metric`] or [`MetricSeries`],
-//! [`LogEntry`]. [`export!`] makes a component of it. The same code runs natively in
-//! tests, with [`testing`] in the host's place.
+//! [`LogEntry`]. [`export!`] makes a component of it. The same code runs natively in tests, with
+//! [`testing`] in the host's place.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod adapter;
 #[doc(hidden)]

@@ -21,7 +21,13 @@ pub struct Stdio {
     /// What is the same in all lines of an instance, by its index.
     layouts: Vec<Layout>,
     lines: String,
+    /// Why lines of the batch under way are lost.
+    lost: Option<String>,
 }
+
+/// Lines are handed over when there are so many bytes of them: the host takes 16 MiB at once, and memory
+/// is limited.
+const ENOUGH: usize = 1 << 20;
 
 impl Adapter for Stdio {
     type Parameters = Parameters;
@@ -31,7 +37,7 @@ impl Adapter for Stdio {
         parameters.check(&mut problems);
         let format = if parameters.output_as_json { Format::Json } else { Format::Text };
         let layouts = instances.iter().map(|instance| Layout::new(format, instance)).collect();
-        problems.none_or(Self { parameters, layouts, lines: String::new() })
+        problems.none_or(Self { parameters, layouts, lines: String::new(), lost: None })
     }
 }
 
@@ -41,12 +47,13 @@ impl LogEntry for Stdio {
         if level >= self.parameters.output_level {
             let layout = &self.layouts[entry.instance.get()];
             layout.write(&mut self.lines, level, entry.timestamp(), None, entry.variables());
+            self.flush_when_enough();
         }
         Ok(())
     }
 
     fn end_batch(&mut self) -> Result<(), String> {
-        self.flush()
+        self.finish()
     }
 }
 
@@ -57,28 +64,41 @@ impl Metric for Stdio {
             let layout = &self.layouts[metric.instance.get()];
             let value = Some(metric.value);
             layout.write(&mut self.lines, level, clock::now(), value, metric.dimensions());
+            self.flush_when_enough();
         }
         Ok(())
     }
 
     fn end_batch(&mut self) -> Result<(), String> {
-        self.flush()
+        self.finish()
     }
 }
 
 impl Stdio {
+    fn flush_when_enough(&mut self) {
+        if self.lines.len() >= ENOUGH {
+            self.flush();
+        }
+    }
+
     /// Hands the lines over. They are gone when the stream does not take them: the next batch is as
     /// important as this one.
-    fn flush(&mut self) -> Result<(), String> {
-        if self.lines.is_empty() {
-            return Ok(());
+    fn flush(&mut self) {
+        if let Err(error) = log::write(&self.lines) {
+            self.lost = Some(match error {
+                WriteError::Full => "the log stream does not keep up".to_owned(),
+                WriteError::Closed => "the log stream is closed".to_owned(),
+            });
         }
-        let written = log::write(&self.lines);
         self.lines.clear();
-        written.map_err(|error| match error {
-            WriteError::Full => "the log stream does not keep up".to_owned(),
-            WriteError::Closed => "the log stream is closed".to_owned(),
-        })
+    }
+
+    /// Ends a batch. When some of its lines are lost, nobody knows which: all count as lost.
+    fn finish(&mut self) -> Result<(), String> {
+        if !self.lines.is_empty() {
+            self.flush();
+        }
+        self.lost.take().map_or(Ok(()), Err)
     }
 }
 

@@ -168,6 +168,9 @@ pub enum CallError {
         /// The time waited.
         limit: Duration,
     },
+    /// The host has as many instances of components as it may; [`crate::HostOptions::max_instances`].
+    #[error("the host has no room for another instance of the adapter")]
+    HostFull,
     /// The adapter itself says that it cannot.
     #[error("adapter cannot answer ({fault}'s fault): {message}")]
     Refused {
@@ -219,7 +222,7 @@ impl CallError {
             Self::Trap { .. } => "trap",
             Self::Deadline { .. } => "deadline",
             Self::BreakerOpen { .. } => "breaker_open",
-            Self::Exhausted { .. } => "exhausted",
+            Self::Exhausted { .. } | Self::HostFull => "exhausted",
             Self::Refused { .. } => "refused",
             Self::NoSuchInstance { .. } => "no_such_instance",
             Self::Closed => "closed",

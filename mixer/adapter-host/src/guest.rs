@@ -9,8 +9,9 @@ use crate::bindings::exports::mixmesh::adapter as exports;
 use crate::handler::Surroundings;
 use crate::imports::SeriesTable;
 
-/// What a guest may hand to the host in one call, in bytes: a batch's log lines at the most.
-const HOSTCALL_BYTES: usize = 4 << 20;
+/// What a guest may hand to the host in one call, in bytes: the lines of a batch whose texts are as long
+/// as they can be and need escaping, and the labels of a batch of new series, fit.
+const HOSTCALL_BYTES: usize = 16 << 20;
 
 /// An instance of a component with its memory. After a trap or a cancelled call it is of no use.
 pub(crate) struct Guest {

@@ -27,6 +27,9 @@ pub struct HostOptions {
     pub max_memory: usize,
     /// The largest component file, in bytes.
     pub max_component: u64,
+    /// Whether the log streams that handlers name are opened. A host that only validates configuration
+    /// must not: the files belong to another machine.
+    pub open_streams: bool,
 }
 
 /// Runs adapters. There is one in a process; it owns the threads that serve adapters and outlives the
@@ -38,7 +41,8 @@ pub struct AdapterHost {
     cache: Option<CompileCache>,
     max_component: u64,
     series: Arc<SeriesStore>,
-    log_streams: LogStreams,
+    /// Missing when streams are not to be opened.
+    log_streams: Option<LogStreams>,
 }
 
 /// A component of `wit-component` consists of the adapter's module and two or three small ones that
@@ -64,6 +68,7 @@ impl Default for HostOptions {
             max_memory: 256 << 20,
             // An adapter with a Python interpreter has 18 MiB.
             max_component: 64 << 20,
+            open_streams: true,
         }
     }
 }
@@ -91,7 +96,7 @@ impl AdapterHost {
             cache,
             max_component: options.max_component,
             series: Arc::default(),
-            log_streams: LogStreams::default(),
+            log_streams: options.open_streams.then(LogStreams::default),
         })
     }
 
@@ -122,8 +127,8 @@ impl AdapterHost {
         &self.series
     }
 
-    pub(crate) fn log_streams(&self) -> &LogStreams {
-        &self.log_streams
+    pub(crate) fn log_streams(&self) -> Option<&LogStreams> {
+        self.log_streams.as_ref()
     }
 
     fn read(&self, name: &str, file: &Path) -> Result<Vec<u8>, HostError> {

@@ -10,6 +10,7 @@ mod compile_cache;
 mod component;
 mod error;
 mod guest;
+mod guest_text;
 mod handler;
 mod host;
 mod imports;

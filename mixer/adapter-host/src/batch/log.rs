@@ -7,6 +7,9 @@ use super::columns::Call;
 use super::texts::Texts;
 use crate::{AdapterValue, InstanceDecl, InstanceIndex};
 
+/// The longest text of an entry, in bytes: what a proxy takes as the headers of a request in all.
+const MAX_TEXT: usize = 64 << 10;
+
 /// Log entries of one Report request for one handler. Grows with what is pushed; the caller bounds the
 /// request.
 #[derive(Debug, Default)]
@@ -48,7 +51,7 @@ impl LogBatch {
         Self::default()
     }
 
-    /// Adds an entry. `element` is the caller's number for it, `variables` are in the order of the
+    /// Adds an entry. Texts are cut at 64 KiB. `element` is the caller's number for it, `variables` are in the order of the
     /// instance's declaration. Costs a hash of each text; texts that are there already are not copied.
     pub fn push(
         &mut self,
@@ -58,7 +61,7 @@ impl LogBatch {
         timestamp: Timestamp,
         variables: &[AdapterValue<'_>],
     ) {
-        let severity = self.texts.number(severity);
+        let severity = self.text(severity);
         let start = self.cells.len();
         for variable in variables {
             let cell = self.cell(variable);
@@ -85,7 +88,7 @@ impl LogBatch {
 
     fn cell(&mut self, variable: &Value<'_>) -> Cell {
         match variable {
-            Value::String(text) => Cell::Text(self.texts.number(text)),
+            Value::String(text) => Cell::Text(self.text(text)),
             Value::Int64(number) => Cell::Int64(*number),
             Value::Double(number) => Cell::Double(*number),
             Value::Bool(truth) => Cell::Boolean(*truth),
@@ -98,12 +101,16 @@ impl LogBatch {
             Value::StringMap(map) => {
                 let start = self.pairs.len();
                 for (key, value) in super::sorted_entries(*map) {
-                    let pair = (self.texts.number(&key), self.texts.number(&value));
+                    let pair = (self.text(&key), self.text(&value));
                     self.pairs.push(pair);
                 }
                 Cell::Map(start..self.pairs.len())
             }
         }
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        self.texts.number(&text[..text.floor_char_boundary(MAX_TEXT)])
     }
 
     /// The entries as calls that an instance of a component can hold in its memory: as a rule one.

@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use mesh_attributes::ValueType;
 use tokio::time::{Instant, timeout_at};
+use wasmtime::PoolConcurrencyLimitError;
 
 use super::breaker::Breaker;
 use super::lease::judge;
@@ -13,12 +14,16 @@ use super::{Handler, Surroundings};
 use crate::bindings::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::mixmesh::adapter::types;
 use crate::guest::{self, Guest, GuestExports, GuestState};
+use crate::guest_text::cut;
 use crate::log_stream::Target;
 use crate::series::HandlerSeries;
 use crate::template::VERSION;
 use crate::{
     AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
 };
+
+/// Problems that are told; more help nobody.
+const MAX_PROBLEMS: usize = 100;
 
 impl Handler {
     /// Makes the first instance of the component and has it take the configuration. Nothing outside the
@@ -41,8 +46,10 @@ impl Handler {
             .series
             .commit(limits.series, limits.series_bytes)
             .map_err(|conflict| refused("", conflict))?;
-        if let Some(target) = handler.stream_target()? {
-            let stream = host.log_streams().open(&target).map_err(|error| {
+        if let Some(target) = handler.stream_target()?
+            && let Some(streams) = host.log_streams()
+        {
+            let stream = streams.open(&target).map_err(|error| {
                 refused("output_path", format!("the stream cannot be opened: {error}"))
             })?;
             surroundings.stream.set(stream).expect("nobody else opens the handler's stream");
@@ -123,6 +130,9 @@ impl Handler {
         guest::arm(&mut store, std::time::Instant::now() + limit);
         let instance = match timeout_at(deadline, pre.instantiate_async(&mut store)).await {
             Ok(Ok(instance)) => instance,
+            Ok(Err(error)) if error.is::<PoolConcurrencyLimitError>() => {
+                return Err(CallError::HostFull.into());
+            }
             Ok(Err(error)) => {
                 let message = format!("no instance can be made: {}", error.root_cause());
                 return Err(CallError::Trap { message }.into());
@@ -161,7 +171,11 @@ impl Handler {
         answer.map_err(|problems| BuildError::Refused {
             problems: problems
                 .into_iter()
-                .map(|problem| ParameterProblem { field: problem.field, message: problem.message })
+                .take(MAX_PROBLEMS)
+                .map(|problem| ParameterProblem {
+                    field: cut(problem.field),
+                    message: cut(problem.message),
+                })
                 .collect(),
         })
     }

@@ -4,6 +4,7 @@ use super::Handler;
 use super::lease::until;
 use crate::batch::epoch_nanos;
 use crate::bindings::mixmesh::adapter::types;
+use crate::guest_text::cut;
 use crate::{AdapterValue, CallError, Fault, InstanceIndex, Template};
 
 /// What an adapter decided about a request.
@@ -78,7 +79,7 @@ impl Handler {
         match answer {
             Ok(decision) => Ok(CheckResult {
                 code: decision.code,
-                message: decision.message,
+                message: cut(decision.message),
                 valid_duration_ns: u64::try_from(decision.valid_duration).unwrap_or(0),
                 valid_use_count: i32::try_from(decision.valid_use_count).unwrap_or(i32::MAX),
             }),
@@ -89,7 +90,7 @@ impl Handler {
                     types::Fault::Adapter => Fault::Adapter,
                     types::Fault::Backend => Fault::Backend,
                 };
-                Err(CallError::Refused { fault, retry: error.retry, message: error.message })
+                Err(CallError::Refused { fault, retry: error.retry, message: cut(error.message) })
             }
         }
     }

@@ -9,6 +9,7 @@ use super::breaker::Attempt;
 use super::pool::{NoPermit, Permit};
 use crate::CallError;
 use crate::guest::{self, Guest};
+use crate::guest_text::cut;
 
 /// An instance of the component in the hands of one call. Dropped without [`Lease::finish`] – the caller
 /// has gone away in the middle of the call – the instance goes with it: it cannot be entered again.
@@ -58,6 +59,8 @@ impl Handler {
     fn fail(&self, attempt: Attempt<'_>, cause: &CallError) {
         match cause {
             CallError::Deadline { .. } => self.counts.deadlines.add(1),
+            // Not the adapter's failure.
+            CallError::HostFull => return self.counts.exhausted.add(1),
             _ => self.counts.traps.add(1),
         }
         let opened = attempt.fail();
@@ -114,7 +117,7 @@ pub(super) fn judge<T>(
         let cause = error.root_cause();
         let message = match guest.store.data().refused_memory() {
             Some(limit) => format!("it needs more than {} MiB of memory ({cause})", limit >> 20),
-            None => cause.to_string(),
+            None => cut(cause.to_string()),
         };
         CallError::Trap { message }
     })

@@ -1,6 +1,7 @@
 use super::Handler;
 use super::lease::until;
 use crate::bindings::mixmesh::adapter::types;
+use crate::guest_text::cut;
 use crate::{CallError, FailedElement, LogBatch, MetricBatch};
 
 impl Handler {
@@ -74,9 +75,9 @@ impl Handler {
             let outcome = until(deadline, outcome).await;
             match lease.finish(outcome) {
                 Ok(refused) => {
-                    failed.elements.extend(refused.into_iter().map(|element| FailedElement {
-                        element: element.element,
-                        message: element.message,
+                    failed.elements.extend(refused.into_iter().map(|refused| FailedElement {
+                        element: refused.element,
+                        message: cut(refused.message),
                     }));
                 }
                 Err(cause) => failed.rest(call.elements(), &cause)?,
@@ -106,7 +107,7 @@ impl Failed {
         self.elements.extend(refused.into_iter().filter_map(|refused| {
             // A position out of range is the adapter's mistake and stands for nothing.
             let element = *elements.get(refused.element as usize)?;
-            Some(FailedElement { element, message: refused.message })
+            Some(FailedElement { element, message: cut(refused.message) })
         }));
     }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
@@ -12,6 +12,8 @@ pub struct SeriesStore {
     families: RwLock<BTreeMap<Box<str>, Claimed>>,
     /// By the handler's name, so that a handler and its replacement share one.
     quotas: Mutex<HashMap<Box<str>, Weak<Quota>>>,
+    /// The handlers of the configuration being built; `None` until somebody says.
+    expected: RwLock<Option<HashSet<Box<str>>>>,
     started: Instant,
 }
 
@@ -33,7 +35,12 @@ pub(super) struct Conflict {
 
 impl Default for SeriesStore {
     fn default() -> Self {
-        Self { families: RwLock::default(), quotas: Mutex::default(), started: Instant::now() }
+        Self {
+            families: RwLock::default(),
+            quotas: Mutex::default(),
+            expected: RwLock::default(),
+            started: Instant::now(),
+        }
     }
 }
 
@@ -47,6 +54,14 @@ impl SeriesStore {
             family.expire(now);
             family.encode(out);
         }
+    }
+
+    /// Says which handlers the configuration has that is about to be built. The metrics of others stand
+    /// in nobody's way any more: they are on their way out, and a handler may define the same metric
+    /// differently. Without this, a metric that moves to another handler in one edit is refused.
+    pub fn expect_handlers(&self, names: impl IntoIterator<Item = String>) {
+        let names = names.into_iter().map(String::into_boxed_str).collect();
+        *self.expected.write().unwrap_or_else(PoisonError::into_inner) = Some(names);
     }
 
     /// How many series there are, a histogram counting once. Costs a look at each metric.
@@ -86,7 +101,7 @@ impl SeriesStore {
         let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
         match families.get(definition.name()) {
             None => Ok(Arc::new(Family::new(definition))),
-            Some(there) => match there.conflict(handler, &definition) {
+            Some(there) => match self.conflict(there, handler, &definition) {
                 Some(conflict) => Err(conflict),
                 None if there.family.definition() == &definition => Ok(Arc::clone(&there.family)),
                 None => Ok(Arc::new(Family::new(definition))),
@@ -96,7 +111,7 @@ impl SeriesStore {
 
     /// Makes `handler` a holder of the families and shows them. All or none. A family that has been
     /// shown meanwhile with the same definition takes the place of the one given. Families of the same
-    /// handler with another definition give way: it has been reconfigured.
+    /// handler, or of handlers on their way out, give way when their definition is another.
     pub(super) fn claim(
         &self,
         handler: &Arc<str>,
@@ -105,7 +120,9 @@ impl SeriesStore {
         let mut families = self.families.write().unwrap_or_else(PoisonError::into_inner);
         for family in prepared.iter() {
             let there = families.get(family.definition().name());
-            if let Some(conflict) = there.and_then(|t| t.conflict(handler, family.definition())) {
+            if let Some(conflict) =
+                there.and_then(|there| self.conflict(there, handler, family.definition()))
+            {
                 return Err(conflict);
             }
         }
@@ -143,17 +160,22 @@ impl SeriesStore {
         }
     }
 
+    fn conflict(
+        &self,
+        there: &Claimed,
+        handler: &str,
+        definition: &Definition,
+    ) -> Option<Conflict> {
+        let what = there.family.definition().differs_in(definition)?;
+        let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
+        let stays = |holder: &str| expected.as_ref().is_none_or(|names| names.contains(holder));
+        let other = there.handlers.iter().find(|name| ***name != *handler && stays(name))?;
+        Some(Conflict { metric: definition.name().into(), other: Arc::clone(other), what })
+    }
+
     fn families(&self) -> Vec<Arc<Family>> {
         let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
         families.values().map(|claimed| Arc::clone(&claimed.family)).collect()
-    }
-}
-
-impl Claimed {
-    fn conflict(&self, handler: &str, definition: &Definition) -> Option<Conflict> {
-        let what = self.family.definition().differs_in(definition)?;
-        let other = self.handlers.iter().find(|holder| ***holder != *handler)?;
-        Some(Conflict { metric: definition.name().into(), other: Arc::clone(other), what })
     }
 }
 

@@ -138,3 +138,21 @@ fn definitions_that_contradict_one_another_are_refused_when_made_and_when_shown(
     assert!(one.define(definition("late", None)).is_err(), "only while it is configured");
     assert!(two.intern(0, &[], 0).is_none(), "what is not shown takes no samples");
 }
+
+#[test]
+fn a_metric_may_move_to_another_handler_when_its_old_one_is_on_its_way_out() {
+    let store = Arc::new(SeriesStore::default());
+    let old = HandlerSeries::new(&store, "old");
+    old.define(definition("m", None)).unwrap();
+    old.commit(10, 1 << 20).unwrap();
+    let other = definition("m", Some(Duration::from_secs(1)));
+    assert!(HandlerSeries::new(&store, "new").define(other.clone()).is_err());
+    store.expect_handlers(["new".to_owned()]);
+    let new = HandlerSeries::new(&store, "new");
+    new.define(other).unwrap();
+    new.commit(10, 1 << 20).unwrap();
+    let mut series = new.intern(0, &["x".to_owned(), "y".to_owned()], 0).unwrap();
+    new.apply(&mut series, 1.0, 0).unwrap();
+    drop(old);
+    assert_eq!(store.len(), 1, "the old handler takes only its own with it");
+}

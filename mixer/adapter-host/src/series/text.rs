@@ -13,9 +13,12 @@ const INFALLIBLE: &str = "a String takes any text";
 
 pub(super) fn write_head(out: &mut String, definition: &Definition) {
     let name = definition.name();
-    write!(out, "# HELP {name} ").expect(INFALLIBLE);
-    escape(out, definition.help(), |c| c != '"');
-    writeln!(out, "\n# TYPE {name} {}", definition.kind().name()).expect(INFALLIBLE);
+    if !definition.help().is_empty() {
+        write!(out, "# HELP {name} ").expect(INFALLIBLE);
+        escape(out, definition.help(), false);
+        out.push('\n');
+    }
+    writeln!(out, "# TYPE {name} {}", definition.kind().name()).expect(INFALLIBLE);
 }
 
 /// Writes `a="x",b="y"`.
@@ -32,7 +35,7 @@ pub(super) fn write_labels<N: AsRef<str>, V: AsRef<str>>(
         out.push_str("=\"");
         let value = value.as_ref();
         let end = value.floor_char_boundary(MAX_LABEL_VALUE);
-        escape(out, &value[..end], |_| true);
+        escape(out, &value[..end], true);
         out.push('"');
     }
 }
@@ -89,13 +92,13 @@ fn write_number(out: &mut String, value: f64) {
     }
 }
 
-/// Escapes backslash and line feed and, where `quoted` says so, the quotation mark.
-fn escape(out: &mut String, text: &str, quoted: impl Fn(char) -> bool) {
+/// Escapes backslash, line feed and, in a quoted text, the quotation mark.
+fn escape(out: &mut String, text: &str, quoted: bool) {
     for c in text.chars() {
         match c {
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
-            '"' if quoted(c) => out.push_str("\\\""),
+            '"' if quoted => out.push_str("\\\""),
             _ => out.push(c),
         }
     }

@@ -197,3 +197,15 @@ fn a_component_that_serves_nothing_is_refused() {
     let error = host().load("x", &wasm).unwrap_err().to_string();
     assert_eq!(error, "adapter x does not export any template of mixmesh:adapter@0.1.0");
 }
+
+#[tokio::test]
+async fn a_host_without_room_says_so_and_blames_no_adapter() {
+    let host =
+        adapter_host::AdapterHost::new(HostOptions { max_instances: 1, ..options() }).unwrap();
+    let denier = load(&host, "denier");
+    let first = both().build(&host, &denier).await;
+    let error = both().try_build(&host, &denier).await.unwrap_err();
+    assert!(matches!(error, BuildError::Setup(CallError::HostFull)), "{error}");
+    drop(first);
+    both().build(&host, &denier).await;
+}

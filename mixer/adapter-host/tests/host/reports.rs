@@ -82,8 +82,7 @@ async fn metrics_become_prometheus_text() {
     for _ in 0..2 {
         assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
     }
-    let expected = r#"# HELP istio_duration_seconds 
-# TYPE istio_duration_seconds histogram
+    let expected = r#"# TYPE istio_duration_seconds histogram
 istio_duration_seconds_bucket{service="b",le="0.1"} 4
 istio_duration_seconds_bucket{service="b",le="1"} 6
 istio_duration_seconds_bucket{service="b",le="+Inf"} 8
@@ -94,7 +93,6 @@ istio_duration_seconds_count{service="b"} 8
 istio_requests_total{code="200",service="a\\\"\n"} 2
 istio_requests_total{code="200",service="b"} 4
 istio_requests_total{code="404",service="b"} 2
-# HELP load 
 # TYPE load gauge
 load 12.5
 "#;
@@ -264,4 +262,35 @@ async fn a_batch_larger_than_a_call_arrives_whole() {
     assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
     let text = text(&host);
     assert_eq!(text.lines().filter(|line| line.ends_with("} 900")).count(), 10, "{text}");
+}
+
+#[tokio::test]
+async fn entries_full_of_control_characters_are_cut_and_written_and_crash_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let host = host();
+    let adapter = load(&host, "stdio");
+    let handler = TestHandler::new(json!({ "log_stream": "FILE", "output_path": path }))
+        .with(InstanceDecl {
+            name: "accesslog.instance.default".to_owned(),
+            template: Template::LogEntry,
+            fields: (0..5).map(|n| (format!("variable{n}"), ValueType::String)).collect(),
+            value_type: None,
+        })
+        .build(&host, &adapter)
+        .await;
+    let evil = "\u{1}".repeat(1 << 20);
+    let mut batch = LogBatch::new();
+    for element in 0..8 {
+        let variables = [AdapterValue::String(&evil); 5];
+        batch.push(element, InstanceIndex(0), "", Timestamp::default(), &variables);
+    }
+    let failed = handler.report_log_entries(&batch).await.unwrap();
+    assert!(failed.is_empty() || failed.len() == 8, "{failed:?}");
+    assert_eq!(handler.status().traps, 0);
+    drop(handler);
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["variable4"].as_str().unwrap().len(), 64 << 10);
+    }
 }
