@@ -13,6 +13,8 @@ pub(crate) struct Effort {
     pub(crate) warm_up_operations: u32,
     /// Operations whose allocations are counted.
     pub(crate) counted_operations: u32,
+    /// Whether the times may be believed.
+    pub(crate) is_believable: bool,
 }
 
 impl Effort {
@@ -24,6 +26,7 @@ impl Effort {
             lead_in: Duration::from_millis(2),
             warm_up_operations: 20_000,
             counted_operations: 4096,
+            is_believable: true,
         }
     }
 
@@ -35,11 +38,7 @@ impl Effort {
             lead_in: Duration::ZERO,
             warm_up_operations: 2048,
             counted_operations: 1024,
+            is_believable: false,
         }
-    }
-
-    /// Whether the times may be believed.
-    pub(crate) fn is_smoke(&self) -> bool {
-        self.turns < 10
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn render(figures: &[Figures], effort: &Effort) -> String {
         text.push('\n');
     }
     text.push_str(NOTES);
-    if effort.is_smoke() {
+    if !effort.is_believable {
         text.push_str("A smoke run: the times mean nothing.\n");
     }
     if cfg!(debug_assertions) {

@@ -12,6 +12,7 @@ use sidecar_filter::check::{Answer, Verdict};
 use sidecar_filter::generations::Standing;
 use sidecar_filter::mock::MockProxy;
 
+use super::sidecar::Rules;
 use super::{key, sidecar};
 use crate::effort::Effort;
 use crate::figures::Figures;
@@ -24,7 +25,7 @@ use crate::subject::{Promise, Subject};
 /// the same keys, ready made, and the same hash function.
 pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
     let proxy = MockProxy::new();
-    let config = sidecar::config(proxy.now());
+    let config = sidecar::config(proxy.now(), Rules::Some);
     let scope = config.scope(None);
     let generations = &config.mixer().generations;
     let Standing::Current(namespace) =

@@ -27,7 +27,14 @@ pub(super) const GENERATION: Generation = Generation { revision: 7, digest: Dige
 const READ_BY_THE_PROXY: [&str; 5] =
     ["request.", "source.", "origin.", "connection.", "context.protocol"];
 
-/// Request number `i` of the working set, without its addresses: reading those is Envoy's.
+/// Whether any rule could have an opinion on a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rules {
+    Some,
+    None,
+}
+
+/// Request number `i` of the working set, as the proxy holds it.
 fn stream(proxy: &Rc<MockProxy>, i: usize) -> MockStream {
     let headers = request::headers(i);
     let mut stream = MockStream::get(proxy, "/");
@@ -50,10 +57,11 @@ pub(super) fn streams(proxy: &Rc<MockProxy>) -> Scattered<MockStream> {
     Scattered::new(|i| stream(proxy, i))
 }
 
-/// A listener that states what the proxy does not read, and a Mixer whose watch is alive.
-pub(super) fn config(now: Moment) -> Arc<FilterConfig> {
+/// A listener that states what the proxy does not read, and a Mixer whose watch is alive and says
+/// whether there are `rules`.
+pub(super) fn config(now: Moment, rules: Rules) -> Arc<FilterConfig> {
     let mixer = Arc::new(Mixer::new("mixer"));
-    let announced = Announced { generation: GENERATION, has_check: true };
+    let announced = Announced { generation: GENERATION, has_check: rules == Rules::Some };
     let event = WatchEvent {
         full: true,
         namespaces: vec![(NAMESPACE.to_owned(), announced)],
