@@ -20,7 +20,7 @@ use crate::policy;
 /// # Errors
 /// When a part is missing or an operation fails.
 pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
-    // Better to be told before the first minute of measuring than after it.
+    // Told at once, not when the first bench needs them.
     policy::adapters()?;
     let mut figures = Vec::new();
     figures.extend(l1_lookup::run(effort)?);

@@ -16,7 +16,9 @@ mod request;
 mod subject;
 mod table;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -57,13 +59,19 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let effort = if options.smoke { Effort::smoke() } else { Effort::full() };
+    // Better to be told before the first minute of measuring than after the last.
+    let json = options.json.as_deref().map(create).transpose()?;
     let figures = match options.suite {
         Suite::Cache => cache::run(&effort)?,
     };
     print!("{}", table::render(&figures, &effort));
-    if let Some(file) = &options.json {
-        let text = serde_json::to_string_pretty(&figures)?;
-        std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
+    if let Some(mut file) = json {
+        serde_json::to_writer_pretty(&file, &figures).context("write the figures")?;
+        file.write_all(b"\n").context("write the figures")?;
     }
     figures::check_promises(&figures)
+}
+
+fn create(file: &Path) -> Result<File> {
+    File::create(file).with_context(|| format!("create {}", file.display()))
 }
