@@ -1,7 +1,8 @@
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
@@ -40,6 +41,8 @@ pub struct AdapterHost {
     ticker: Arc<Ticker>,
     cache: Option<CompileCache>,
     max_component: u64,
+    /// Components that handlers still use: an edit of the configuration compiles nothing.
+    loaded: Mutex<HashMap<(String, [u8; 32]), Weak<Component>>>,
     series: Arc<SeriesStore>,
     /// Missing when streams are not to be opened.
     log_streams: Option<LogStreams>,
@@ -95,13 +98,15 @@ impl AdapterHost {
             ticker: Arc::new(ticker),
             cache,
             max_component: options.max_component,
+            loaded: Mutex::default(),
             series: Arc::default(),
             log_streams: options.open_streams.then(LogStreams::default),
         })
     }
 
     /// Reads, compiles (or takes from the cache) and checks the component in `file`. Blocks: some 0.1 s
-    /// for an adapter in Rust that is not in the cache, 10 s for one that brings an interpreter.
+    /// for an adapter in Rust that is not in the cache, 10 s for one that brings an interpreter. A
+    /// component that is in use already under this name, with these bytes, is the one returned.
     ///
     /// # Errors
     /// When `file` cannot be read, is no component, imports what adapters do not get, or exports no
@@ -109,6 +114,9 @@ impl AdapterHost {
     pub fn load(&self, name: &str, file: &Path) -> Result<Arc<Component>, HostError> {
         let wasm = self.read(name, file)?;
         let digest: [u8; 32] = Sha256::digest(&wasm).into();
+        if let Some(loaded) = self.loaded(name, digest) {
+            return Ok(loaded);
+        }
         let compile = || wasmtime::component::Component::from_binary(&self.engine, &wasm);
         let compiled = match &self.cache {
             None => compile(),
@@ -119,7 +127,11 @@ impl AdapterHost {
             file: file.to_owned(),
             cause,
         })?;
-        Component::link(name, digest, &compiled, &self.linker, &self.ticker).map(Arc::new)
+        let component = Component::link(name, digest, &compiled, &self.linker, &self.ticker)?;
+        let component = Arc::new(component);
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.insert((name.to_owned(), digest), Arc::downgrade(&component));
+        Ok(component)
     }
 
     /// The series of all handlers.
@@ -129,6 +141,12 @@ impl AdapterHost {
 
     pub(crate) fn log_streams(&self) -> Option<&LogStreams> {
         self.log_streams.as_ref()
+    }
+
+    fn loaded(&self, name: &str, digest: [u8; 32]) -> Option<Arc<Component>> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, component| component.strong_count() > 0);
+        loaded.get(&(name.to_owned(), digest))?.upgrade()
     }
 
     fn read(&self, name: &str, file: &Path) -> Result<Vec<u8>, HostError> {

@@ -215,3 +215,6 @@ impl Column {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,7 +165,9 @@ impl Dimension<'_> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use mesh_attributes::{Span, Timestamp};
+    use mesh_attributes::{OwnedValue, Span, Timestamp};
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -208,6 +210,62 @@ mod tests {
         let whole = [4, 12, key.len()];
         for length in (0..key.len()).filter(|length| !whole.contains(length)) {
             assert_eq!(decode(&key[..length]), None, "{length} bytes");
+        }
+    }
+
+    fn dimension() -> impl Strategy<Value = OwnedValue> {
+        prop_oneof![
+            any::<String>().prop_map(OwnedValue::String),
+            any::<i64>().prop_map(OwnedValue::Int64),
+            (-1e9..1e9).prop_map(OwnedValue::Double),
+            any::<bool>().prop_map(OwnedValue::Bool),
+            any::<Vec<u8>>().prop_map(OwnedValue::Bytes),
+            any::<i64>().prop_map(|nanos| OwnedValue::Duration(Span::from_nanos(nanos))),
+            btree_map(any::<String>(), any::<String>(), 0..4).prop_map(OwnedValue::StringMap),
+        ]
+    }
+
+    fn key_of(instance: u32, dimensions: &[OwnedValue]) -> Vec<u8> {
+        let borrowed: Vec<_> = dimensions.iter().map(OwnedValue::borrow).collect();
+        let mut key = Vec::new();
+        encode(instance, &borrowed, &mut key);
+        key
+    }
+
+    proptest! {
+        #[test]
+        fn different_series_have_different_keys(
+            (a, b) in (vec(dimension(), 0..4), vec(dimension(), 0..4)),
+            (m, n) in (0..3u32, 0..3u32),
+        ) {
+            prop_assert_eq!((m, &a) == (n, &b), key_of(m, &a) == key_of(n, &b));
+        }
+
+        #[test]
+        fn a_key_reads_back_as_what_was_written(dimensions in vec(dimension(), 0..6)) {
+            let key = key_of(3, &dimensions);
+            let (instance, decoded) = decode(&key).unwrap();
+            prop_assert_eq!((instance, decoded.len()), (3, dimensions.len()));
+            for (read, written) in decoded.iter().zip(&dimensions) {
+                let same = match (read, written) {
+                    (Dimension::Text(a), OwnedValue::String(b)) => *a == b,
+                    (Dimension::Int64(a), OwnedValue::Int64(b)) => a == b,
+                    (Dimension::Double(a), OwnedValue::Double(b)) => a == b,
+                    (Dimension::Boolean(a), OwnedValue::Bool(b)) => a == b,
+                    (Dimension::IpAddress(a), OwnedValue::Bytes(b)) => *a == &b[..],
+                    (Dimension::Duration(a), OwnedValue::Duration(b)) => *a == b.as_nanos(),
+                    (Dimension::StringMap(a), OwnedValue::StringMap(b)) => {
+                        a.iter().copied().eq(b.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+                    }
+                    _ => false,
+                };
+                prop_assert!(same, "{:?} for {:?}", read, written);
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_key_are_told_from_one_without_a_panic(bytes in any::<Vec<u8>>()) {
+            let _ = decode(&bytes);
         }
     }
 }

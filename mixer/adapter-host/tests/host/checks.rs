@@ -128,3 +128,12 @@ async fn calls_can_move_from_thread_to_thread_and_end_before_a_close_does() {
     assert_eq!(late, Err(CallError::Closed));
     handler.close().await;
 }
+
+#[tokio::test]
+async fn an_adapter_in_use_is_not_compiled_again() {
+    let host = host();
+    let denier = load(&host, "denier");
+    assert!(std::sync::Arc::ptr_eq(&denier, &load(&host, "denier")));
+    let other_name = host.load("gate", &crate::fixture::file("denier")).unwrap();
+    assert_eq!((other_name.name(), other_name.digest()), ("gate", denier.digest()));
+}
