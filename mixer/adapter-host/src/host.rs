@@ -42,11 +42,14 @@ pub struct AdapterHost {
     cache: Option<CompileCache>,
     max_component: u64,
     /// Components that handlers still use: an edit of the configuration compiles nothing.
-    loaded: Mutex<HashMap<(String, [u8; 32]), Weak<Component>>>,
+    loaded: Mutex<HashMap<Identity, Weak<Component>>>,
     series: Arc<SeriesStore>,
     /// Missing when streams are not to be opened.
     log_streams: Option<LogStreams>,
 }
+
+/// An adapter's name and the SHA-256 of its component.
+type Identity = (String, [u8; 32]);
 
 /// A component of `wit-component` consists of the adapter's module and two or three small ones that
 /// connect it.
