@@ -24,6 +24,14 @@ impl FailPolicy {
         }
     }
 
+    /// The listener of a mesh that does this.
+    pub(crate) fn listener(self) -> &'static str {
+        match self {
+            Self::Closed => "inbound-closed",
+            Self::Open => "inbound-open",
+        }
+    }
+
     /// The other one.
     #[must_use]
     pub fn other(self) -> Self {

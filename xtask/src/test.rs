@@ -54,19 +54,26 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
 
 /// The runs of cargo that make up the tests asked for.
 fn invocations(layout: &Layout, options: &Options) -> Vec<Command> {
-    let mut workspace = build::cargo(layout, "test");
-    match options.tier {
-        None => workspace.arg("--workspace"),
-        Some(Tier::Unit) => workspace.args(["--workspace", "--exclude", SYSTEM]),
-        Some(Tier::System) => workspace.args(["--package", SYSTEM]),
+    let mut runs = Vec::new();
+    let mut cargo_test = |arguments: &[&str]| {
+        let mut cargo = build::cargo(layout, "test");
+        cargo.args(arguments);
+        runs.push(cargo);
     };
-    let mut runs = vec![workspace];
+    match options.tier {
+        // This program's own tests run apart: together with the rest it would be compiled anew, with
+        // the features of all.
+        None => cargo_test(&["--workspace", "--exclude", "xtask"]),
+        Some(Tier::Unit) => cargo_test(&["--workspace", "--exclude", "xtask", "--exclude", SYSTEM]),
+        Some(Tier::System) => cargo_test(&["--package", SYSTEM]),
+    }
     if options.tier != Some(Tier::System) {
+        cargo_test(&["--package", "xtask"]);
         let mut adapters = clean("cargo");
         adapters
             .args(["test", "--workspace", "--manifest-path"])
-            .arg(layout.root().join("adapters/Cargo.toml"));
-        adapters.env("CARGO_TARGET_DIR", layout.target().join("guests/native"));
+            .arg(layout.root().join("adapters/Cargo.toml"))
+            .env("CARGO_TARGET_DIR", layout.target().join("guests/native"));
         runs.push(adapters);
     }
     for run in &mut runs {
@@ -85,4 +92,18 @@ fn conclude(missing: &[Part], all: bool) -> Result<()> {
     ensure!(!all, "{text}");
     progress::note(&text);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_part_is_named_at_the_end_and_fails_only_where_all_are_wanted() {
+        conclude(&[], true).unwrap();
+        conclude(&[Part::Zipkin], false).unwrap();
+        let refusal = conclude(&[Part::Prometheus, Part::Zipkin], true).unwrap_err().to_string();
+        assert!(refusal.starts_with("not run (2): Prometheus – install it"), "{refusal}");
+        assert!(refusal.contains("; Zipkin – install Java"), "{refusal}");
+    }
 }
