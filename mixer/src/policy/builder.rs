@@ -9,9 +9,9 @@
 //! that cannot be carried out, as Istio does (a deny rule with a misspelt handler lets everyone in).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use adapter_host::{
     AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits,
@@ -36,8 +36,10 @@ use crate::metrics::Metrics;
 /// Compiles configurations, each on what the ones before it left: handlers that did not change go on.
 #[derive(Debug)]
 pub struct PolicyBuilder {
-    host: AdapterHost,
+    host: Arc<AdapterHost>,
     adapters: PathBuf,
+    /// Adapters that were loaded, so that an edit compiles none again.
+    components: HashMap<CompiledAdapter, (FileStamp, Arc<Component>)>,
     root_namespace: String,
     metrics: Metrics,
     /// The tasks that work off the queues of handlers.
@@ -61,8 +63,9 @@ impl PolicyBuilder {
         metrics: Metrics,
     ) -> Self {
         Self {
-            host,
+            host: Arc::new(host),
             adapters,
+            components: HashMap::new(),
             root_namespace: root_namespace.to_owned(),
             metrics,
             workers: JoinSet::new(),
@@ -167,7 +170,7 @@ impl PolicyBuilder {
     ) -> Result<Arc<HandlerUnit>, Vec<Problem>> {
         let Spec::Handler(spec) = &resource.spec else { return Err(Vec::new()) };
         let component =
-            self.component(spec.adapter).map_err(|cause| vec![problem(resource, cause)])?;
+            self.component(spec.adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
         let instances: Vec<&CompiledInstance> =
             instances.iter().filter_map(|key| draft.instances.get(key)).collect();
         let templates = component.templates().to_vec();
@@ -209,13 +212,27 @@ impl PolicyBuilder {
         Ok(Arc::new(HandlerUnit::built(name, adapter, signature, unit, workers, &self.metrics)))
     }
 
-    fn component(&self, adapter: CompiledAdapter) -> Result<Arc<Component>, String> {
+    /// The adapter's component, loaded again when its file changed. Compiling takes its time, on a thread
+    /// of its own.
+    async fn component(&mut self, adapter: CompiledAdapter) -> Result<Arc<Component>, String> {
         let name = match adapter {
             CompiledAdapter::ListChecker => "list",
             other => other.name(),
         };
         let file = self.adapters.join(name).with_extension("wasm");
-        self.host.load(name, &file).map_err(|cause| cause.to_string())
+        let stamp = FileStamp::of(&file);
+        if let Some((known, component)) = self.components.get(&adapter)
+            && *known == stamp
+        {
+            return Ok(Arc::clone(component));
+        }
+        let host = Arc::clone(&self.host);
+        let loaded = tokio::task::spawn_blocking(move || host.load(name, &file)).await;
+        let component = loaded
+            .map_err(|cause| format!("adapter {name}: loading it failed: {cause}"))?
+            .map_err(|cause| cause.to_string())?;
+        self.components.insert(adapter, (stamp, Arc::clone(&component)));
+        Ok(component)
     }
 
     fn assemble(&mut self, draft: Draft, revision: u64) -> Policy {
@@ -297,6 +314,17 @@ impl PolicyBuilder {
 
 /// The declared attributes.
 type Types = BTreeMap<String, ValueType>;
+
+/// What changes when a file does; nothing for one that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileStamp(Option<(SystemTime, u64)>);
+
+impl FileStamp {
+    fn of(file: &Path) -> Self {
+        let metadata = std::fs::metadata(file).ok();
+        Self(metadata.and_then(|file| Some((file.modified().ok()?, file.len()))))
+    }
+}
 
 /// A configuration on its way to a policy.
 struct Draft {
