@@ -202,12 +202,17 @@ impl Generations {
     /// Takes in what an answer says of a namespace, and says how the two stand.
     pub fn judge(&self, namespace: &str, shown: Generation, now: Moment) -> Standing {
         let mut book = self.book();
+        let listed = book.pages.len();
         let Some(id) = book.id(namespace) else { return Standing::Untracked };
+        let is_new = book.pages.len() > listed;
         let Book { pages, default, .. } = &mut *book;
         let page = &mut pages[id.index()];
         let known = page.known(*default);
         let standing = match known.generation {
             Some(known) if known.digest != shown.digest && !shown.is_newer_than(&known) => {
+                if is_new {
+                    self.publish(&book);
+                }
                 return Standing::Older(id);
             }
             _ => Standing::Current(id),
@@ -219,6 +224,9 @@ impl Generations {
         if advances || confirms {
             let revision = shown.revision.max(known.generation.map_or(0, |known| known.revision));
             page.seen = Some((Generation { revision, ..shown }, now));
+        }
+        // A namespace that nothing lists takes the default, which workers see only once it has a page.
+        if is_new || advances || confirms {
             self.publish(&book);
         }
         standing

@@ -119,8 +119,8 @@ pub struct OutboundCall<'a> {
 pub struct SpanIds {
     /// The trace's id: 16 or 32 digits.
     pub trace: String,
-    /// The span's own id: 16 digits.
-    pub span: String,
+    /// The span's own id: 16 digits. Envoy's Zipkin tracer does not tell it.
+    pub span: Option<String>,
 }
 
 /// A call, by the number that the proxy gave it. Unique within one stream or one configuration.

@@ -236,10 +236,17 @@ impl MockStream {
         self.with_text(StreamText::PeerUri, uri)
     }
 
+    /// The stream of a request whose trace the proxy records without telling the span.
+    #[must_use]
+    pub fn with_trace(mut self, trace: &str) -> Self {
+        self.span = Some(SpanIds { trace: trace.to_owned(), span: None });
+        self
+    }
+
     /// The stream of a request whose span the proxy records.
     #[must_use]
     pub fn with_span(mut self, trace: &str, span: &str) -> Self {
-        self.span = Some(SpanIds { trace: trace.to_owned(), span: span.to_owned() });
+        self.span = Some(SpanIds { trace: trace.to_owned(), span: Some(span.to_owned()) });
         self
     }
 

@@ -41,17 +41,16 @@ impl Question {
         known: Option<Generation>,
         span: Option<SpanIds>,
     ) -> Self {
-        let from_client = || {
-            TRACE_HEADERS
-                .iter()
-                .filter_map(|name| Some((*name, text(request_headers, name)?.to_owned())))
-                .collect()
-        };
-        let trace = match span {
-            Some(ids) if is_sampled(request_headers) => {
-                std::iter::once(("b3", format!("{}-{}-1", ids.trace, ids.span))).collect()
-            }
-            _ => from_client(),
+        let from_client: SmallVec<[(&str, String); 4]> = TRACE_HEADERS
+            .iter()
+            .filter_map(|name| Some((*name, text(request_headers, name)?.to_owned())))
+            .collect();
+        let parent = span
+            .filter(|_| is_sampled(request_headers))
+            .and_then(|ids| Some((parent_span(&ids, from_client.is_empty())?, ids.trace)));
+        let trace = match parent {
+            Some((span, trace)) => std::iter::once(("b3", format!("{trace}-{span}-1"))).collect(),
+            None => from_client,
         };
         Self {
             frame: Frame::write(|out| {
@@ -84,6 +83,15 @@ impl Question {
             timeout: Some(timeout),
         })
     }
+}
+
+/// The span that the check belongs to. Envoy's Zipkin tracer does not tell its span's id: in a trace
+/// that begins at the proxy that is the lower half of the trace's, and in one that the client began the
+/// proxy shares the client's span, whose headers then do.
+fn parent_span(ids: &SpanIds, begins_here: bool) -> Option<String> {
+    const DIGITS: usize = 16;
+    let root = || ids.trace.get(ids.trace.len().checked_sub(DIGITS)?..).map(str::to_owned);
+    ids.span.clone().or_else(|| begins_here.then(root).flatten())
 }
 
 fn text<'h>(headers: &'h HeaderMap<'_>, name: &str) -> Option<&'h str> {

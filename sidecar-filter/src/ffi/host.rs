@@ -206,7 +206,7 @@ impl StreamHost for EnvoyStream<'_> {
         };
         Some(SpanIds {
             trace: id(callbacks.http_span_get_trace_id?)?,
-            span: id(callbacks.http_span_get_span_id?)?,
+            span: callbacks.http_span_get_span_id.and_then(id),
         })
     }
 

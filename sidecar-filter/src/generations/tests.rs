@@ -109,6 +109,18 @@ fn an_answer_newer_than_the_watch_ends_skipping_until_the_watch_has_caught_up() 
 }
 
 #[test]
+fn a_namespace_first_seen_in_an_answer_takes_the_default_at_once() {
+    let generations = Generations::default();
+    generations.announce(&full(&[], announced(1, 1, false)), START);
+    let Standing::Current(id) = generations.judge("a", generation(1, 1), START) else {
+        panic!("the default's generation is current");
+    };
+    let seen_by_workers = generations.snapshot().load().known(id);
+    assert_eq!(seen_by_workers.generation, Some(generation(1, 1)));
+    assert!(seen_by_workers.needs_no_check);
+}
+
+#[test]
 fn an_answer_that_was_on_its_way_during_an_edit_is_older() {
     let generations = Generations::default();
     generations.announce(&full(&[("a", announced(1, 1, true))], announced(1, 0, false)), START);

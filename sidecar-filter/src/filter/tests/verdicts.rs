@@ -76,6 +76,23 @@ fn a_check_belongs_to_the_proxys_span_unless_the_trace_is_not_recorded() {
 }
 
 #[test]
+fn a_check_joins_a_trace_whose_span_the_proxy_does_not_tell() {
+    let trace = "27a00e38ac21904847766199ce4593bc";
+    let b3_of = |headers: &[(&str, &str)]| {
+        let mesh = Mesh::new();
+        let stream = headers
+            .iter()
+            .fold(MockStream::get(&mesh.proxy, "/"), |s, (name, value)| s.with_header(name, value))
+            .with_trace(trace);
+        assert_eq!(mesh.stream(stream).start(), Outcome::Waiting);
+        mesh.call().header("b3").map(str::to_owned)
+    };
+    assert_eq!(b3_of(&[]).as_deref(), Some("27a00e38ac21904847766199ce4593bc-47766199ce4593bc-1"));
+    let from_client = "27a00e38ac21904847766199ce4593bc-e457b5a2e4d86bd1-1";
+    assert_eq!(b3_of(&[("b3", from_client)]).as_deref(), Some(from_client));
+}
+
+#[test]
 fn a_repeated_request_is_answered_from_the_cache_denials_too() {
     let mesh = Mesh::new();
     mesh.announce(1, true);
