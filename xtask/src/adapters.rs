@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
@@ -93,7 +94,9 @@ fn componentize(module: &Module, folder: &Path) -> Result<PathBuf> {
         return Ok(path);
     }
     fs::create_dir_all(&folder)?;
-    let mut fresh = tempfile::NamedTempFile::new_in(&folder)?;
+    // Whoever runs Mixer may be another user than whoever built it.
+    let readable = fs::Permissions::from_mode(0o644);
+    let mut fresh = tempfile::Builder::new().permissions(readable).tempfile_in(&folder)?;
     std::io::Write::write_all(&mut fresh, &component)?;
     fresh.persist(&path).with_context(|| format!("write {}", path.display()))?;
     Ok(path)
