@@ -19,7 +19,7 @@ pub(crate) struct Layout {
     format: Format,
     /// The instance's name, as JSON in JSON.
     instance: String,
-    /// The variables' names as JSON, each with its colon.
+    /// The variables' names as JSON, each with the comma before it and its colon.
     names: Vec<String>,
 }
 
@@ -28,14 +28,15 @@ const INFALLIBLE: &str = "a String takes any text";
 
 impl Layout {
     pub(crate) fn new(format: Format, instance: &Instance) -> Self {
-        let name = |name: &str| {
+        let json = |text: &str| {
             let mut json = String::new();
-            write_text(&mut json, name);
+            write_text(&mut json, text);
             json
         };
-        let names = instance.fields.iter().map(|field| name(&field.name) + ":").collect();
+        let name = |name: &str| format!(",{}:", json(name));
+        let names = instance.fields.iter().map(|field| name(&field.name)).collect();
         let instance = match format {
-            Format::Json => name(&instance.name),
+            Format::Json => json(&instance.name),
             Format::Text => instance.name.clone(),
         };
         Self { format, instance, names }
@@ -51,30 +52,29 @@ impl Layout {
         variables: impl Iterator<Item = Value<'v>>,
     ) {
         let (level, instance) = (level.name(), self.instance.as_str());
-        let mut separator = match self.format {
+        // The first of an object has no comma before it.
+        let mut comma = match self.format {
             Format::Json => {
                 write!(out, "{{\"level\":\"{level}\",\"time\":\"").expect(INFALLIBLE);
                 time::write_micros(out, nanos).expect(INFALLIBLE);
                 write!(out, "\",\"instance\":{instance}").expect(INFALLIBLE);
-                ","
+                0
             }
             Format::Text => {
                 time::write_micros(out, nanos).expect(INFALLIBLE);
                 write!(out, "\t{level}\t{instance}\t{{").expect(INFALLIBLE);
-                ""
+                1
             }
         };
         if let Some(value) = value {
-            out.push_str(separator);
-            out.push_str("\"value\":");
+            out.push_str(&",\"value\":"[comma..]);
             write_value(out, value);
-            separator = ",";
+            comma = 0;
         }
         for (name, value) in self.names.iter().zip(variables) {
-            out.push_str(separator);
-            out.push_str(name);
+            out.push_str(&name[comma..]);
             write_value(out, value);
-            separator = ",";
+            comma = 0;
         }
         out.push_str("}\n");
     }
@@ -116,14 +116,13 @@ fn write_value(out: &mut String, value: Value<'_>) {
 /// A text as JSON. Stretches without special characters are copied whole.
 fn write_text(out: &mut String, text: &str) {
     out.push('"');
-    let mut copied = 0;
-    for (index, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&text[copied..index]);
-        copied = index + 1;
-        match byte {
+    let mut rest = text;
+    loop {
+        let (plain, tail) = rest.split_at(plain_length(rest.as_bytes()));
+        out.push_str(plain);
+        let Some(special) = tail.bytes().next() else { break };
+        rest = &tail[1..];
+        match special {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
@@ -132,6 +131,50 @@ fn write_text(out: &mut String, text: &str) {
             control => write!(out, "\\u{control:04x}").expect(INFALLIBLE),
         }
     }
-    out.push_str(&text[copied..]);
     out.push('"');
+}
+
+/// How many bytes need no escaping, from the beginning. Looks at eight at a time: most of a line is
+/// plain text, and lines are most of what this adapter does.
+fn plain_length(bytes: &[u8]) -> usize {
+    let (eights, _) = bytes.as_chunks::<8>();
+    let plain = eights.iter().take_while(|eight| !any_special(u64::from_le_bytes(**eight))).count();
+    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+    let tail = &bytes[plain * 8..];
+    plain * 8 + tail.iter().position(is_special).unwrap_or(tail.len())
+}
+
+/// Whether one of eight bytes needs escaping.
+const fn any_special(eight: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    const fn any_below(eight: u64, limit: u8) -> u64 {
+        eight.wrapping_sub(ONES * limit as u64) & !eight
+    }
+    let control = any_below(eight, b' ');
+    let quote = any_below(eight ^ (ONES * b'"' as u64), 1);
+    let backslash = any_below(eight ^ (ONES * b'\\' as u64), 1);
+    (control | quote | backslash) & HIGH != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_characters_are_found_wherever_they_stand() {
+        for special in ["\"", "\\", "\n", "\u{0}", "\u{1f}"] {
+            for before in 0..20 {
+                for filler in ["x", "é", " ", "\u{7f}"] {
+                    let text = format!("{}{special}{}", filler.repeat(before), filler.repeat(9));
+                    let expected = filler.len() * before;
+                    assert_eq!(plain_length(text.as_bytes()), expected, "{text:?}");
+                    let mut json = String::new();
+                    write_text(&mut json, &text);
+                    assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+                }
+            }
+        }
+        assert_eq!(plain_length("nothing special, äöü".as_bytes()), 23);
+    }
 }

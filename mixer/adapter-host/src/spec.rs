@@ -39,9 +39,9 @@ pub struct HandlerSpec {
 /// What one handler may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest a check may take.
+    /// The longest a check may run, and, before that, wait for an instance of the component.
     pub check_deadline: Duration,
-    /// The longest a call with a report batch may take.
+    /// The longest a call with a report batch may run, and wait before that.
     pub report_deadline: Duration,
     /// The longest that making and configuring an instance of the component may take.
     pub setup_deadline: Duration,

@@ -23,8 +23,9 @@ pub(super) struct Lease<'h> {
 }
 
 impl Handler {
-    /// An instance for a call that may take `limit`, waiting for one included. When there is none idle
-    /// and the handler may have more, one is made, for which there is a limit of its own.
+    /// An instance for a call that may take `limit`. The wait for one may take as long, and does not
+    /// shorten the call: an adapter is not to be blamed for a crowd. When there is none idle and the
+    /// handler may have more, one is made, for which there is a limit of its own.
     pub(super) async fn lease(&self, limit: Duration) -> Result<Lease<'_>, CallError> {
         self.counts.calls.add(1);
         let attempt = self.breaker.admit().map_err(|open| {
