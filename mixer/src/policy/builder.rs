@@ -114,7 +114,9 @@ impl PolicyBuilder {
     /// Builds the handlers, or takes over those that did not change.
     async fn build_units(&mut self, draft: &mut Draft) {
         let mut before = std::mem::take(&mut self.units);
-        for (key, instances) in draft.handlers() {
+        let handlers = draft.handlers();
+        self.host.series().expect_handlers(handlers.keys().map(ResourceKey::handler_label));
+        for (key, instances) in handlers {
             let old = before.remove(&key);
             let unit = self.build_unit(&key, &instances, old, draft).await;
             self.units.insert(key, unit);

@@ -136,7 +136,13 @@ fn a_thousand_rewrites_in_place_let_nothing_through() -> Result<()> {
                 })
             })
             .collect();
-        let rewritten = (0..1000).try_for_each(|round| rewrite_in_pieces(&path, &text, round));
+        // A thousand, and as many more as it takes until the rewrites met a load. A client that has ended
+        // has found something.
+        let met_load = || asked.load(Ordering::Relaxed) > 1000;
+        let found = || clients.iter().any(thread::ScopedJoinHandle::is_finished);
+        let rewritten = (0..)
+            .take_while(|round| *round < 1000 || !(met_load() || found()))
+            .try_for_each(|round| rewrite_in_pieces(&path, &text, round));
         done.store(true, Ordering::Relaxed);
         rewritten?;
         for client in clients {
@@ -144,7 +150,6 @@ fn a_thousand_rewrites_in_place_let_nothing_through() -> Result<()> {
         }
         Ok(())
     })?;
-    assert!(asked.load(Ordering::Relaxed) > 1000, "the rewrites met hardly any load");
     assert_eq!(mesh.upstream_requests()?, upstream);
     Ok(())
 }
