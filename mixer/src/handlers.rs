@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adapter_host::{
     CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch,
-    OwnedValue, Template,
+    OwnedValue, QuotaGrant, QuotaRequest, Template,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -48,11 +48,13 @@ pub(crate) struct BuiltHandler {
 pub(crate) enum ReportBatch {
     Metrics(MetricBatch),
     LogEntries(LogBatch),
+    /// How many requests rules have selected for an instance.
+    Nothing(InstanceIndex, u32),
 }
 
-/// Why a handler gave no answer to a check.
+/// Why a handler gave no answer.
 #[derive(Debug)]
-pub(crate) enum CheckFailure {
+pub(crate) enum CallFailure {
     NotBuilt(String),
     Call(CallError),
 }
@@ -116,8 +118,28 @@ impl HandlerUnit {
         &self,
         instance: InstanceIndex,
         values: Vec<OwnedValue>,
-    ) -> Result<CheckResult, CheckFailure> {
-        self.handler()?.check(instance, values).await.map_err(CheckFailure::Call)
+    ) -> Result<CheckResult, CallFailure> {
+        self.handler()?.check(instance, values).await.map_err(CallFailure::Call)
+    }
+
+    /// Has the adapter grant a part of a quota.
+    pub(crate) async fn allocate(
+        &self,
+        instance: InstanceIndex,
+        dimensions: Vec<OwnedValue>,
+        request: QuotaRequest,
+    ) -> Result<QuotaGrant, CallFailure> {
+        let granted = self.handler()?.allocate(instance, dimensions, request).await;
+        granted.map_err(CallFailure::Call)
+    }
+
+    /// Has the adapter generate attributes.
+    pub(crate) async fn generate(
+        &self,
+        instance: InstanceIndex,
+        values: Vec<OwnedValue>,
+    ) -> Result<Vec<(String, OwnedValue)>, CallFailure> {
+        self.handler()?.generate(instance, values).await.map_err(CallFailure::Call)
     }
 
     /// Hands `batch` over without waiting.
@@ -133,25 +155,25 @@ impl HandlerUnit {
         metrics.report_elements_lost.with_label_values(&[reason]).inc_by(lost.len());
     }
 
-    fn handler(&self) -> Result<&Arc<Handler>, CheckFailure> {
+    fn handler(&self) -> Result<&Arc<Handler>, CallFailure> {
         match &self.state {
             HandlerState::Built { built, .. } => Ok(&built.handler),
-            HandlerState::Missing { why } => Err(CheckFailure::NotBuilt(why.clone())),
+            HandlerState::Missing { why } => Err(CallFailure::NotBuilt(why.clone())),
         }
     }
 }
 
 impl ReportBatch {
     fn len(&self) -> u64 {
-        let len = match self {
-            Self::Metrics(batch) => batch.len(),
-            Self::LogEntries(batch) => batch.len(),
-        };
-        len as u64
+        match self {
+            Self::Metrics(batch) => batch.len() as u64,
+            Self::LogEntries(batch) => batch.len() as u64,
+            Self::Nothing(_, count) => u64::from(*count),
+        }
     }
 }
 
-impl CheckFailure {
+impl CallFailure {
     /// The reason as a metric's label.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -161,7 +183,7 @@ impl CheckFailure {
     }
 }
 
-impl std::fmt::Display for CheckFailure {
+impl std::fmt::Display for CallFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotBuilt(why) => write!(f, "handler is not built: {why}"),
@@ -180,6 +202,9 @@ async fn work_off(
         let outcome = match &batch {
             ReportBatch::Metrics(batch) => handler.report_metrics(batch).await,
             ReportBatch::LogEntries(batch) => handler.report_log_entries(batch).await,
+            ReportBatch::Nothing(instance, count) => {
+                handler.report_nothing(*instance, *count).await.map(|()| Vec::new())
+            }
         };
         match outcome {
             Ok(failed) => {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use adapter_host::AdapterValue;
+use adapter_host::{AdapterValue, OwnedValue};
 use mesh_attributes::{Bag, StringMap, Timestamp};
 use mixer_expr::{EvalError, Evaluated, MapValue};
 
@@ -51,6 +51,14 @@ impl Field {
             _ => Timestamp::default(),
         })
     }
+}
+
+/// The values of fields, in their order.
+pub(crate) fn evaluate_owned<B: Bag + ?Sized>(
+    fields: &[Field],
+    bag: &B,
+) -> Result<Vec<OwnedValue>, FieldError> {
+    fields.iter().map(|field| Ok(adapter_value(&field.evaluate(bag)?).into())).collect()
 }
 
 /// The value as adapters take it.

@@ -15,6 +15,11 @@ pub struct Metrics {
     pub(crate) check_uncacheable: IntCounter,
     pub(crate) check_failures: IntCounterVec,
     pub(crate) check_stale_answers: IntCounter,
+    pub(crate) quota_requests: IntCounter,
+    pub(crate) quota_denials: IntCounter,
+    pub(crate) quota_unlimited: IntCounter,
+    pub(crate) quota_failures: IntCounterVec,
+    pub(crate) generate_failures: IntCounterVec,
     pub(crate) check_seconds: Histogram,
     pub(crate) reports_received: IntCounter,
     pub(crate) report_requests: IntCounter,
@@ -115,6 +120,25 @@ impl Metrics {
             check_stale_answers: counter(
                 "mixer_check_stale_answers_total",
                 "Check answers of an older generation than the caller knows.",
+            ),
+            quota_requests: counter("mixer_quota_requests_total", "Quotas asked for."),
+            quota_denials: counter(
+                "mixer_quota_denials_total",
+                "Quotas of which nothing was granted, failures not counted.",
+            ),
+            quota_unlimited: counter(
+                "mixer_quota_unlimited_total",
+                "Quotas granted in full because no rule limits them for the request.",
+            ),
+            quota_failures: counters(
+                "mixer_quota_failures_total",
+                "Calls of quota handlers that gave no answer, by reason.",
+                "reason",
+            ),
+            generate_failures: counters(
+                "mixer_generate_failures_total",
+                "Calls of attribute generators that gave no attributes, by reason.",
+                "reason",
             ),
             check_seconds,
             reports_received: counter(

@@ -87,7 +87,7 @@ impl UnaryService<Bytes> for Report {
         let mixer = Arc::clone(&self.0);
         Box::pin(async move {
             let (metadata, _, body) = request.into_parts();
-            mixer.report(&body, metadata.as_ref())?;
+            mixer.report(&body, metadata.as_ref()).await?;
             Ok(Response::new(Bytes::new()))
         })
     }

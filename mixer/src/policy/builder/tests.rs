@@ -10,6 +10,7 @@ use prost::Message;
 
 use super::*;
 use crate::check::{CacheLevel, Caller};
+use crate::policy::Generation;
 use crate::service::Mixer;
 
 const MANIFEST: &str = "
