@@ -84,7 +84,7 @@ impl PolicyBuilder {
         let mut draft = Draft {
             types,
             effective: config.clone(),
-            problems: config.problems.iter().cloned().chain(conflicts).collect(),
+            problems: [config.problems.clone(), conflicts, config.dangling_references()].concat(),
             instances: BTreeMap::new(),
             rules: BTreeMap::new(),
             unbuilt: Vec::new(),
