@@ -17,9 +17,11 @@ fn follow_references(set: &ConfigSet) -> usize {
         let Spec::Rule(rule) = &resource.spec else { continue };
         for action in &rule.actions {
             let namespace = &resource.key.namespace;
-            set.resolve(&action.handler.value, namespace, Referred::Handler).unwrap();
+            set.resolve(&action.handler.value, namespace, Referred::Handler)
+                .expect("the handler is there");
             for instance in &action.instances {
-                set.resolve(&instance.value, namespace, Referred::Instance).unwrap();
+                set.resolve(&instance.value, namespace, Referred::Instance)
+                    .expect("the instance is there");
                 followed += 1;
             }
         }

@@ -1,4 +1,4 @@
-/// Units with their nanoseconds. A longer name comes before one that it ends in.
+/// Units with their nanoseconds.
 const UNITS: [(&str, u128); 7] = [
     ("ns", 1),
     ("us", 1_000),
@@ -41,5 +41,5 @@ fn part(number: &str, nanos: u128) -> Option<u128> {
     }
     let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
     let part = u128::from(fraction.parse::<u64>().ok()?) * nanos;
-    (part % scale == 0).then(|| whole + part / scale)
+    part.is_multiple_of(scale).then(|| whole + part / scale)
 }
