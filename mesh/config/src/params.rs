@@ -37,7 +37,7 @@ impl Params {
         names: &ParamNames,
         problems: &mut Vec<(u32, String)>,
     ) -> Self {
-        let value = Reader { names, problems }.json(node, node.line.max(line), false);
+        let value = Reader { names, problems }.json(node, line, false);
         Self { value, line, node: Some(node.clone()) }
     }
 
