@@ -7,6 +7,7 @@
 
 mod attribute_types;
 mod catalog;
+mod dangling;
 mod error;
 mod folder;
 mod key;

@@ -54,7 +54,7 @@ impl Draft {
         let mut draft = Self {
             types,
             effective: config.clone(),
-            problems: config.problems.iter().cloned().chain(conflicts).collect(),
+            problems: [config.problems.clone(), conflicts, config.dangling_references()].concat(),
             instances: BTreeMap::new(),
             rules: BTreeMap::new(),
             unbuilt: Vec::new(),
