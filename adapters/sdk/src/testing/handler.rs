@@ -7,9 +7,7 @@ use crate::bindings::metric::exports::mixmesh::adapter::metric;
 use crate::export;
 use crate::log_entry;
 use crate::metric::SeriesById;
-use crate::{
-    Adapter, FailedElement, LogEntry, MetricSeries, Problems, Template, Value, ValueType,
-};
+use crate::{Adapter, FailedElement, LogEntry, MetricSeries, Problems, Template, Value, ValueType};
 
 /// An adapter that has taken its configuration, called as the host calls it.
 #[derive(Debug)]

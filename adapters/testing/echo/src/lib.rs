@@ -108,7 +108,8 @@ impl Quota for Echo {
     ) -> Result<Grant, CallError> {
         obey(&request.deduplication_id)?;
         let names = self.instances[instance].fields.iter().map(|field| &field.name);
-        let dimensions = names.zip(dimensions).map(|(n, value)| format!("{n}={}", describe(*value)));
+        let dimensions =
+            names.zip(dimensions).map(|(n, value)| format!("{n}={}", describe(*value)));
         let QuotaRequest { deduplication_id, amount, best_effort } = request;
         let dimensions = dimensions.collect::<Vec<_>>().join(" ");
         let message = format!("{dimensions}; {deduplication_id:?} {amount} {best_effort}");
