@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a fixture that does not work fails its test")]
-
 use adapter_sdk::testing::TestHandler;
 use adapter_sdk::{CheckResult, Code, DirectResponse};
 use serde_json::json;

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a fixture that does not work fails its test")]
-
 use adapter_sdk::testing::{TestHandler, endpoint, instance, lines, messages, samples};
 use adapter_sdk::{
     Action, ApiKeyRequest, Grant, QuotaRequest, Subject, Template, Value, ValueType, Workloads,

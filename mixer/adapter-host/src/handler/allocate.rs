@@ -65,7 +65,7 @@ impl Handler {
             valid_duration_ns: u64::try_from(grant.valid_duration).unwrap_or(0),
         };
         whole.is_whole(granted.amount == grant.amount);
-        self.note(whole);
+        self.note(&whole);
         Ok(granted)
     }
 }

@@ -134,7 +134,7 @@ impl Handler {
             direct_response: response.map(|response| DirectResponse::take(response, &mut whole)),
             output: Vec::new(),
         };
-        self.note(whole);
+        self.note(&whole);
         Ok(result)
     }
 

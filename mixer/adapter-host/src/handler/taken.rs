@@ -58,7 +58,7 @@ impl Whole {
 
 impl Handler {
     /// Counts an answer that could not be taken as it was.
-    pub(super) fn note(&self, whole: Whole) {
+    pub(super) fn note(&self, whole: &Whole) {
         self.counts.answers_trimmed.add(u64::from(whole.trimmed));
     }
 }
