@@ -9,4 +9,4 @@ pub use crate::bindings::base::exports::mixmesh::adapter::lifecycle::Instance as
 
 pub use self::calls::endpoint;
 pub use self::handler::{TestHandler, instance};
-pub use self::imports::{lines, messages, samples, set_now};
+pub use self::imports::{lines, messages, samples, set_now, set_pods};

@@ -9,3 +9,4 @@ mod fixture;
 mod hostile;
 mod reports;
 mod templates;
+mod workloads;
