@@ -19,6 +19,7 @@ mod series;
 mod spec;
 mod template;
 mod ticker;
+mod workloads;
 
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
 
@@ -32,3 +33,4 @@ pub use self::host::{AdapterHost, HostOptions};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};
+pub use self::workloads::{Container, MAX_PODS, Overflow, Pod, WorkloadIndex};
