@@ -59,6 +59,10 @@ pub(super) fn answer_all<R: Read, W: Write>(
 }
 
 fn answer(line: &[u8]) -> Result<Answer, String> {
+    // Serde would take a list for the fields in their order.
+    if line.trim_ascii_start().starts_with(b"[") {
+        return Err("a question is an object, this is a list".to_owned());
+    }
     let question: Question = serde_json::from_slice(line).map_err(|cause| cause.to_string())?;
     let language = match question.lang.as_deref() {
         None => Language::default(),

@@ -13,6 +13,7 @@ use crate::{Address, AttributeTypes, CompileError, EvalError, Language, MapValue
 /// A checked expression, ready to run on any number of bags and from any number of threads.
 pub struct Expression {
     text: Box<str>,
+    language: Language,
     program: Program,
 }
 
@@ -70,7 +71,7 @@ pub fn compile_in(
         Language::Cel => cel(cel::parse::parse(text)?)?,
         Language::Compat => cel(cel::compat::rewrite(&parse(text)?)?)?,
     };
-    Ok(Expression { text: text.into(), program })
+    Ok(Expression { text: text.into(), language, program })
 }
 
 impl Expression {
@@ -85,6 +86,11 @@ impl Expression {
     /// The text as it was compiled.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The language that the text is in.
+    pub fn language(&self) -> Language {
+        self.language
     }
 
     /// The value for `bag`. Reads from left to right, only what the value depends on; allocates only

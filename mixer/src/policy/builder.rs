@@ -20,12 +20,12 @@ use mesh_attributes::{AttributeName, ValueType};
 use mesh_config::{
     CompiledAdapter, ConfigSet, Kind, Problem, Referred, Resource, ResourceKey, Rule, Spec,
 };
-use mixer_expr::{Expression, compile};
+use mixer_expr::{Expression, compile_in};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::digest::Canonical;
-use super::instances::{CompiledInstance, compile_instance};
+use super::instances::{CompiledInstance, compile_instance, language_of};
 use super::link::Assembly;
 use super::rule::{CheckRule, ReportRule};
 use super::{Generation, NamespacePolicy, Policy};
@@ -445,6 +445,7 @@ impl Draft {
 
 fn compile_rule(resource: &Arc<Resource>, types: &Types) -> Result<DraftRule, Vec<Problem>> {
     let Spec::Rule(rule) = &resource.spec else { return Err(Vec::new()) };
+    let language = language_of(resource).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     let mut refuse = |line: u32, message: String| {
         problems.push(Problem {
@@ -455,7 +456,7 @@ fn compile_rule(resource: &Arc<Resource>, types: &Types) -> Result<DraftRule, Ve
     };
     let mut condition = None;
     if let Some(text) = &rule.match_expression {
-        match compile(&text.value, types) {
+        match compile_in(&text.value, language, types) {
             Ok(expression) if expression.value_type() == ValueType::Bool => {
                 condition = Some(Arc::new(expression));
             }

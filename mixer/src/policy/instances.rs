@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapter_host::{InstanceDecl, Template};
 use mesh_attributes::ValueType;
 use mesh_config::{InstanceFields, LogEntryFields, MetricFields, Problem, Resource, Spec, Text};
-use mixer_expr::{AttributeTypes, compile};
+use mixer_expr::{AttributeTypes, LANGUAGE_ANNOTATION, Language, compile_in};
 
 use super::rule::{CheckInput, Field, ReportInput};
 
@@ -33,7 +33,9 @@ pub(super) fn compile_instance(
     types: &dyn AttributeTypes,
 ) -> Result<CompiledInstance, Vec<Problem>> {
     let Spec::Instance(instance) = &resource.spec else { return Err(Vec::new()) };
-    let mut compiler = Compiler { resource, types, problems: Vec::new(), canonical: String::new() };
+    let language = language_of(resource).map_err(|problem| vec![problem])?;
+    let canonical = format!("{language}\n");
+    let mut compiler = Compiler { resource, language, types, problems: Vec::new(), canonical };
     let (template, fields, value_type, input) = match &instance.fields {
         InstanceFields::CheckNothing => {
             (Template::CheckNothing, Vec::new(), None, Input::Check(CheckInput::Nothing.into()))
@@ -83,8 +85,23 @@ fn declare(written: &BTreeMap<String, Text>, fields: &[Field]) -> Vec<(String, V
     written.keys().zip(fields).map(|(name, field)| (name.clone(), field.value_type())).collect()
 }
 
+/// The language of a resource's expressions, by its annotation.
+pub(super) fn language_of(resource: &Resource) -> Result<Language, Problem> {
+    let Some(name) = resource.annotations.get(LANGUAGE_ANNOTATION) else {
+        return Ok(Language::default());
+    };
+    Language::from_name(name).ok_or_else(|| Problem {
+        origin: resource.origin.clone(),
+        object: Some(resource.key.clone()),
+        message: format!(
+            "annotation {LANGUAGE_ANNOTATION}: there is no language {name}; CEXL, CEL and COMPAT are known"
+        ),
+    })
+}
+
 struct Compiler<'a> {
     resource: &'a Resource,
+    language: Language,
     types: &'a dyn AttributeTypes,
     problems: Vec<Problem>,
     canonical: String,
@@ -92,19 +109,20 @@ struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn field(&mut self, name: &str, text: Option<&Text>) -> Field {
-        let expression = text.and_then(|text| match compile(&text.value, self.types) {
-            Ok(expression) => {
-                self.canonical.push_str(name);
-                self.canonical.push('=');
-                self.canonical.push_str(&text.value);
-                self.canonical.push('\n');
-                Some(expression)
-            }
-            Err(cause) => {
-                self.problem(text, format!("field {name}: {cause}"));
-                None
-            }
-        });
+        let expression =
+            text.and_then(|text| match compile_in(&text.value, self.language, self.types) {
+                Ok(expression) => {
+                    self.canonical.push_str(name);
+                    self.canonical.push('=');
+                    self.canonical.push_str(&text.value);
+                    self.canonical.push('\n');
+                    Some(expression)
+                }
+                Err(cause) => {
+                    self.problem(text, format!("field {name}: {cause}"));
+                    None
+                }
+            });
         Field { name: name.to_owned(), expression }
     }
 

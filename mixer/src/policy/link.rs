@@ -40,9 +40,14 @@ impl Assembly<'_> {
             self.link_action(key, rule, action, was_check, &mut linked, problems);
         }
         let name = key.to_string();
-        let condition = rule.condition.as_deref().map_or("", Expression::text);
-        let canonical =
-            format!("{name}\n{condition}\n{:?}\n{}", rule.spec().fail_policy, linked.canonical);
+        let condition = rule.condition.as_deref();
+        let canonical = format!(
+            "{name}\n{:?}\n{}\n{:?}\n{}",
+            condition.map(Expression::language),
+            condition.map_or("", Expression::text),
+            rule.spec().fail_policy,
+            linked.canonical
+        );
         LinkedRule {
             check: (!linked.check.is_empty()).then(|| CompiledRule {
                 name: name.clone(),

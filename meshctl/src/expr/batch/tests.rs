@@ -116,7 +116,7 @@ fn each_line_has_its_answer_even_when_it_is_no_question() {
     let lines: Vec<(&[u8], &str)> = vec![
         (b"", "EOF"),
         (b"{", "EOF"),
-        (b"[]", "missing field"),
+        (b" [\"1\", null, {}, {}]", "this is a list"),
         (b"null", "invalid type: null"),
         (b"{}", "missing field `expression`"),
         (b"{\"expression\":1}", "invalid type: integer `1`"),
