@@ -1,6 +1,7 @@
 //! `meshctl`: asks and validates a mesh from the command line.
 
 mod check;
+mod expr;
 mod mixer;
 mod output;
 mod validate;
@@ -25,6 +26,8 @@ enum Command {
     Validate(validate::Validate),
     /// Ask a Mixer whether a request with these attributes may pass.
     Check(check::Check),
+    /// Evaluate an expression as Mixer does, and say what its value depends on.
+    Expr(expr::Expr),
     /// Follow what a Mixer announces.
     Watch {
         #[command(subcommand)]
@@ -44,6 +47,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Validate(validate) => validate.run().await,
         Command::Check(check) => check.run().await,
+        Command::Expr(expr) => expr.run(),
         Command::Watch { what: Watched::Generations(generations) } => generations.run().await,
     }
 }

@@ -7,10 +7,10 @@ use mesh_attributes::ValueType;
 use mesh_config::{
     Action, ConfigSet, Kind, Problem, Referred, Resource, ResourceKey, Rule, Spec, Text,
 };
-use mixer_expr::{Expression, compile};
+use mixer_expr::{Expression, Language, compile_in};
 
 use super::headers::HeaderOperations;
-use super::instances::{CompiledInstance, compile_instance};
+use super::instances::{CompiledInstance, compile_instance, language_of};
 use super::sampling::Sampler;
 
 /// The declared attributes.
@@ -148,23 +148,25 @@ impl Draft {
 
     fn compile_rule(&self, resource: &Arc<Resource>) -> Result<DraftRule, Vec<Problem>> {
         let Spec::Rule(rule) = &resource.spec else { return Err(Vec::new()) };
+        let language = language_of(resource).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let condition = rule
             .match_expression
             .as_ref()
-            .and_then(|text| self.typed("match", text, ValueType::Bool, &mut problems))
+            .and_then(|text| self.typed("match", text, language, ValueType::Bool, &mut problems))
             .map(Arc::new);
         let sampling = rule.sampling.as_ref().map(|sampling| {
             let random = sampling.random.clone().map(|random| {
                 let text = random.attribute_expression.as_ref();
                 let field = "sampling.random.attributeExpression";
-                let numerator =
-                    text.and_then(|t| self.typed(field, t, ValueType::Int64, &mut problems));
+                let numerator = text
+                    .and_then(|t| self.typed(field, t, language, ValueType::Int64, &mut problems));
                 (random, numerator)
             });
             Arc::new(Sampler::new(random, sampling.rate_limit.clone()))
         });
-        let headers = HeaderOperations::compile(rule, &self.types_of(&resource.key, rule));
+        let headers =
+            HeaderOperations::compile(rule, language, &self.types_of(&resource.key, rule));
         let headers = headers.unwrap_or_else(|mistakes| {
             problems.extend(mistakes);
             None
@@ -185,10 +187,11 @@ impl Draft {
         &self,
         field: &str,
         text: &Text,
+        language: Language,
         wanted: ValueType,
         problems: &mut Vec<(u32, String)>,
     ) -> Option<Expression> {
-        match compile(&text.value, &self.types) {
+        match compile_in(&text.value, language, &self.types) {
             Ok(expression) if expression.value_type() == wanted => return Some(expression),
             Ok(expression) => {
                 let (got, wanted) = (expression.value_type().name(), wanted.name());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mesh_attributes::{Bag, ValueType};
 use mesh_config::{HeaderOperation, HeaderOperationKind, Rule};
-use mixer_expr::{Evaluated, Expression, compile};
+use mixer_expr::{Evaluated, Expression, Language, compile_in};
 use tracing::debug;
 
 use mesh_api::mixer::v1::header_operation::Operation;
@@ -30,11 +30,15 @@ impl HeaderOperations {
     /// Compiles the operations of `rule`; `None` when it has none. All mistakes at once, by line.
     pub(super) fn compile(
         rule: &Rule,
+        language: Language,
         types: &BTreeMap<String, ValueType>,
     ) -> Result<Option<Self>, Vec<(u32, String)>> {
         let mut problems = Vec::new();
         let mut all = |operations: &[HeaderOperation]| {
-            operations.iter().map(|o| Compiled::new(o, types, &mut problems)).collect::<Vec<_>>()
+            operations
+                .iter()
+                .map(|o| Compiled::new(o, language, types, &mut problems))
+                .collect::<Vec<_>>()
         };
         let request = all(&rule.request_header_operations);
         let response = all(&rule.response_header_operations);
@@ -51,7 +55,9 @@ impl HeaderOperations {
         for (side, operations) in [("request", &self.request), ("response", &self.response)] {
             for Compiled { name, operation, values } in operations {
                 text.push_str(&format!("{side} {operation:?} {name}\n"));
-                values.iter().for_each(|value| text.push_str(&format!("{}\n", value.text())));
+                for value in values {
+                    text.push_str(&format!("{} {}\n", value.language(), value.text()));
+                }
             }
         }
         text
@@ -72,13 +78,14 @@ impl HeaderOperations {
 impl Compiled {
     fn new(
         written: &HeaderOperation,
+        language: Language,
         types: &BTreeMap<String, ValueType>,
         problems: &mut Vec<(u32, String)>,
     ) -> Self {
         let name = &written.name.value;
         let mut values = Vec::new();
         for text in &written.values {
-            match compile(&text.value, types) {
+            match compile_in(&text.value, language, types) {
                 Ok(expression) if expression.value_type() == ValueType::String => {
                     values.push(expression);
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapter_host::{InstanceDecl, Template};
 use mesh_attributes::{AttributeName, ValueType};
 use mesh_config::{FieldKind, FieldSchema, Problem, Resource, Spec, Text};
-use mixer_expr::{Expression, compile};
+use mixer_expr::{Expression, LANGUAGE_ANNOTATION, Language, compile_in};
 
 use super::rule::{Binding, CheckInput, Field, GenerateInput, ReportInput};
 
@@ -52,7 +52,9 @@ pub(super) fn compile_instance(
     let Some(template) = Template::from_name(compiled.name()) else {
         return Err(refuse(format!("template {} is not available yet", compiled.name())));
     };
-    let mut compiler = Compiler { resource, types, problems: Vec::new(), canonical: String::new() };
+    let language = language_of(resource).map_err(|problem| vec![problem])?;
+    let canonical = format!("{language}\n");
+    let mut compiler = Compiler { resource, language, types, problems: Vec::new(), canonical };
     let mut fields = compiler.fields(compiled.schema(), &instance.fields);
     let bindings = compiler.bindings(template, &instance.attribute_bindings);
     if !compiler.problems.is_empty() {
@@ -129,8 +131,23 @@ impl CompiledFields {
     }
 }
 
+/// The language of a resource's expressions, by its annotation.
+pub(super) fn language_of(resource: &Resource) -> Result<Language, Problem> {
+    let Some(name) = resource.annotations.get(LANGUAGE_ANNOTATION) else {
+        return Ok(Language::default());
+    };
+    Language::from_name(name).ok_or_else(|| Problem {
+        origin: resource.origin.clone(),
+        object: Some(resource.key.clone()),
+        message: format!(
+            "annotation {LANGUAGE_ANNOTATION}: there is no language {name}; CEXL, CEL and COMPAT are known"
+        ),
+    })
+}
+
 struct Compiler<'a> {
     resource: &'a Resource,
+    language: Language,
     types: &'a BTreeMap<String, ValueType>,
     problems: Vec<Problem>,
     canonical: String,
@@ -197,7 +214,7 @@ impl Compiler<'_> {
         text: &Text,
         wanted: Option<ValueType>,
     ) -> Field {
-        let expression = match compile(&text.value, types) {
+        let expression = match compile_in(&text.value, self.language, types) {
             Ok(expression) => {
                 self.canonical.push_str(name);
                 self.canonical.push('=');

@@ -73,10 +73,15 @@ impl Assembly<'_> {
             sampling: rule.sampling.clone(),
         };
         let spec = rule.spec();
-        let condition = rule.condition.as_deref().map_or("", Expression::text);
+        let condition = rule.condition.as_deref();
+        let language = condition.map(Expression::language);
+        let condition = condition.map_or("", Expression::text);
         let headers = rule.headers.as_ref().map(|headers| headers.canonical());
-        let common =
-            format!("{key}\n{condition}\n{:?}\n{:?}", spec.fail_policy, spec.sampling.is_some());
+        let common = format!(
+            "{key}\n{language:?}\n{condition}\n{:?}\n{:?}",
+            spec.fail_policy,
+            spec.sampling.is_some()
+        );
         let headers_canonical = headers.unwrap_or_default();
         let checks = !links.check.is_empty() || rule.headers.is_some();
         LinkedRule {
