@@ -12,6 +12,7 @@ mod key;
 mod limit;
 mod memory;
 mod metrics;
+mod remote;
 
 pub use self::ask::{Ask, Deduplication, FOREVER, Grant};
 pub use self::clock::{Clock, Monotonic};
@@ -20,3 +21,4 @@ pub use self::key::CounterKey;
 pub use self::limit::{Limit, LimitError, MAX_AMOUNT, MAX_BUCKETS, MAX_SPAN, Window};
 pub use self::memory::{MemoryOptions, MemoryStore};
 pub use self::metrics::QuotaMetrics;
+pub use self::remote::{RedisOptions, RedisStore};
