@@ -32,7 +32,11 @@ const TABLE: &[Row] = &[
     Row { folder: "mesh/runtime", may_use: FOUNDATIONS, never: &[] },
     Row { folder: "mesh/identity", may_use: FOUNDATIONS, never: &[] },
     Row { folder: "mixer/expr", may_use: &["mesh/attributes"], never: PURE },
-    Row { folder: "mixer/adapter-host", may_use: &["mesh/*", "mixer/expr", "mixer/quota"], never: &[] },
+    Row {
+        folder: "mixer/adapter-host",
+        may_use: &["mesh/*", "mixer/expr", "mixer/quota"],
+        never: &[],
+    },
     Row { folder: "mixer/quota", may_use: &["mesh/*"], never: &["wasmtime"] },
     Row { folder: "mixer", may_use: &["mesh/*", "mixer/*"], never: &[] },
     Row { folder: "sidecar-filter", may_use: FOUNDATIONS, never: &["wasmtime", "moka"] },
