@@ -223,18 +223,17 @@ impl Mixer {
     }
 
     async fn call(&self, call: PreparedCall<'_>, span: Option<&Context>) -> Outcome {
-        let PreparedCall { call, value } = call;
+        let PreparedCall { call, values } = call;
         let target = &call.target;
         let unit = &target.handler;
         let span = self.span(&unit.name, SpanKind::Internal, span);
-        let called = match value {
+        let called = match values {
             Err(cause) => {
                 self.metrics.check_failures.with_label_values(&["instance"]).inc();
                 span.failed("instance");
                 return Outcome::failed(call, INVALID_ARGUMENT, &cause);
             }
-            Ok(None) => unit.check_nothing(target.index).await,
-            Ok(Some(value)) => unit.list_entry(target.index, value.borrow()).await,
+            Ok(values) => unit.check(target.index, values).await,
         };
         match called {
             Ok(result) => Outcome { handler: Arc::clone(unit), result, failed: false },
@@ -274,19 +273,18 @@ impl Mixer {
 /// A call with all that it takes from the request.
 struct PreparedCall<'p> {
     call: &'p CheckCall,
-    /// `None` for templates without a field.
-    value: Result<Option<OwnedValue>, FieldError>,
+    values: Result<Vec<OwnedValue>, FieldError>,
 }
 
 impl<'p> PreparedCall<'p> {
     fn new(call: &'p CheckCall, bag: &impl Bag) -> Self {
-        let value = match &*call.input {
-            CheckInput::Nothing => Ok(None),
+        let values = match &*call.input {
+            CheckInput::Nothing => Ok(Vec::new()),
             CheckInput::ListEntry(field) => {
-                field.evaluate(bag).map(|value| Some(adapter_value(&value).into()))
+                field.evaluate(bag).map(|value| vec![adapter_value(&value).into()])
             }
         };
-        Self { call, value }
+        Self { call, values }
     }
 }
 
@@ -305,7 +303,7 @@ impl Outcome {
             FailPolicy::Closed => (code, format!("instance {}: {why}", call.target.instance)),
             FailPolicy::Open => (0, String::new()),
         };
-        let result = CheckResult { code, message, valid_duration_ns: 0, valid_use_count: 0 };
+        let result = CheckResult { code, message, ..CheckResult::default() };
         Self { handler, result, failed: true }
     }
 

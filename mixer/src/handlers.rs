@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use adapter_host::{
-    AdapterValue, CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch,
-    MetricBatch, Template,
+    CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch,
+    OwnedValue, Template,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -111,20 +111,13 @@ impl HandlerUnit {
         )
     }
 
-    pub(crate) async fn check_nothing(
+    /// Has the adapter decide about a request.
+    pub(crate) async fn check(
         &self,
         instance: InstanceIndex,
+        values: Vec<OwnedValue>,
     ) -> Result<CheckResult, CheckFailure> {
-        self.handler()?.check_nothing(instance).await.map_err(CheckFailure::Call)
-    }
-
-    pub(crate) fn list_entry(
-        &self,
-        instance: InstanceIndex,
-        value: AdapterValue<'_>,
-    ) -> impl Future<Output = Result<CheckResult, CheckFailure>> + Send + use<'_> {
-        let call = self.handler().map(|handler| handler.list_entry(instance, value));
-        async move { call?.await.map_err(CheckFailure::Call) }
+        self.handler()?.check(instance, values).await.map_err(CheckFailure::Call)
     }
 
     /// Hands `batch` over without waiting.

@@ -21,7 +21,7 @@ mod resource;
 mod set;
 mod yaml;
 
-pub use catalog::{CompiledAdapter, CompiledTemplate};
+pub use catalog::{CompiledAdapter, CompiledTemplate, FieldKind, FieldSchema, Variety};
 pub use error::ConfigError;
 pub use folder::FolderSource;
 pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
@@ -31,8 +31,11 @@ pub use parse::{Parsed, parse};
 pub use read::{read_files, read_folder};
 pub use reference::{Referred, UnresolvedReference};
 pub use resource::{
-    Action, AttributeDeclaration, AttributeManifest, FailPolicy, Handler, HeaderOperation,
-    HeaderOperationKind, Instance, InstanceFields, LogEntryFields, MetricFields, RandomSampling,
-    RateLimitSampling, Resource, Rule, Sampling, Spec,
+    Action, Adapter, AdapterRef, ApiKeyPlace, ApiPath, ApiPattern, AttributeDeclaration,
+    AttributeManifest, AttributeMatch, Authentication, Connection, FailPolicy, Handler,
+    HeaderOperation, HeaderOperationKind, HttpApiSpec, HttpApiSpecBinding, Instance,
+    MutualAuthentication, OAuth, QuotaCharge, QuotaRule, QuotaSpec, QuotaSpecBinding,
+    RandomSampling, RateLimitSampling, Resource, Rule, Sampling, ServiceRef, ServiceTarget, Spec,
+    SpecRef, StringMatch, Template, TemplateRef, TlsAuthentication, TokenHeader, TokenSource,
 };
 pub use set::{ConfigSet, Revision};

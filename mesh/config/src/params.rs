@@ -50,9 +50,28 @@ fn to_json(node: &Node, names: &ParamNames, wants_bool: bool) -> Value {
             .map(|entry| {
                 let key = names.compound.iter().find(|name| same_field(name, &entry.key));
                 let key = key.map_or(entry.key.as_str(), |name| name);
-                let value = to_json(&entry.value, names, names.booleans.contains(&key));
+                let value = if names.texts.contains(&key) {
+                    texts(&entry.value)
+                } else {
+                    to_json(&entry.value, names, names.booleans.contains(&key))
+                };
                 (key.to_owned(), value)
             })
+            .collect::<Map<_, _>>()
+            .into(),
+    }
+}
+
+/// What is written where texts are wanted: keys are of the user's choice, and scalars are text
+/// whatever they look like.
+fn texts(node: &Node) -> Value {
+    match &node.value {
+        NodeValue::Scalar(scalar) if scalar.is_null() => Value::Null,
+        NodeValue::Scalar(scalar) => Value::String(scalar.text.clone()),
+        NodeValue::List(items) => items.iter().map(texts).collect(),
+        NodeValue::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), texts(&entry.value)))
             .collect::<Map<_, _>>()
             .into(),
     }

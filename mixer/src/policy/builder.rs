@@ -171,8 +171,13 @@ impl PolicyBuilder {
         draft: &Draft,
     ) -> Result<Arc<HandlerUnit>, Vec<Problem>> {
         let Spec::Handler(spec) = &resource.spec else { return Err(Vec::new()) };
+        let Some(adapter) = spec.adapter.compiled() else {
+            let name = spec.adapter.name();
+            let cause = format!("adapter {name} runs in another process, which is not supported");
+            return Err(vec![problem(resource, cause)]);
+        };
         let component =
-            self.component(spec.adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
+            self.component(adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
         let instances: Vec<&CompiledInstance> =
             instances.iter().filter_map(|key| draft.instances.get(key)).collect();
         let templates = component.templates().to_vec();
@@ -207,9 +212,9 @@ impl PolicyBuilder {
             .await
             .map_err(|cause| build_problems(resource, &cause))?;
         self.metrics.handlers_built.inc();
-        info!(handler = name, adapter = spec.adapter.name(), "a handler is built");
+        info!(handler = name, adapter = adapter.name(), "a handler is built");
         let unit = BuiltHandler { handler, templates, instances };
-        let adapter = spec.adapter.name().to_owned();
+        let adapter = adapter.name().to_owned();
         let workers = &mut self.workers;
         Ok(Arc::new(HandlerUnit::built(name, adapter, signature, unit, workers, &self.metrics)))
     }
@@ -217,10 +222,7 @@ impl PolicyBuilder {
     /// The adapter's component, loaded again when its file changed. Compiling takes its time, on a thread
     /// of its own.
     async fn component(&mut self, adapter: CompiledAdapter) -> Result<Arc<Component>, String> {
-        let name = match adapter {
-            CompiledAdapter::ListChecker => "list",
-            other => other.name(),
-        };
+        let name = adapter.component();
         let file = self.adapters.join(name).with_extension("wasm");
         let stamp = FileStamp::of(&file);
         if let Some((known, component)) = self.components.get(&adapter)
@@ -482,7 +484,7 @@ fn compile_rule(resource: &Arc<Resource>, types: &Types) -> Result<DraftRule, Ve
 
 pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
     match &resource.spec {
-        Spec::Handler(handler) => Some(handler.adapter),
+        Spec::Handler(handler) => handler.adapter.compiled(),
         _ => None,
     }
 }

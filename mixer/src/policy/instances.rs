@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use adapter_host::{InstanceDecl, Template};
 use mesh_attributes::ValueType;
-use mesh_config::{InstanceFields, LogEntryFields, MetricFields, Problem, Resource, Spec, Text};
-use mixer_expr::{AttributeTypes, compile};
+use mesh_config::{FieldKind, FieldSchema, Problem, Resource, Spec, Text};
+use mixer_expr::{AttributeTypes, Expression, compile};
 
 use super::rule::{CheckInput, Field, ReportInput};
 
@@ -33,54 +33,69 @@ pub(super) fn compile_instance(
     types: &dyn AttributeTypes,
 ) -> Result<CompiledInstance, Vec<Problem>> {
     let Spec::Instance(instance) = &resource.spec else { return Err(Vec::new()) };
-    let mut compiler = Compiler { resource, types, problems: Vec::new(), canonical: String::new() };
-    let (template, fields, value_type, input) = match &instance.fields {
-        InstanceFields::CheckNothing => {
-            (Template::CheckNothing, Vec::new(), None, Input::Check(CheckInput::Nothing.into()))
-        }
-        InstanceFields::ListEntry { value } => {
-            let value = compiler.field("value", value.as_ref());
-            let value_type = value.value_type();
-            let input = Input::Check(CheckInput::ListEntry(value).into());
-            (Template::ListEntry, Vec::new(), Some(value_type), input)
-        }
-        InstanceFields::LogEntry(fields) => {
-            let LogEntryFields { variables, timestamp, severity, .. } = fields;
-            compiler.monitored_resource(
-                fields.monitored_resource_type.as_ref(),
-                &fields.monitored_resource_dimensions,
-            );
-            let severity = compiler.typed("severity", severity.as_ref(), ValueType::String);
-            let timestamp = compiler.typed("timestamp", timestamp.as_ref(), ValueType::Timestamp);
-            let variables = compiler.fields("variables", variables);
-            let decl = declare(&fields.variables, &variables);
-            let input = ReportInput::LogEntry { severity, timestamp, variables };
-            (Template::LogEntry, decl, None, Input::Report(input.into()))
-        }
-        InstanceFields::Metric(fields) => {
-            let MetricFields { value, dimensions, .. } = fields;
-            compiler.monitored_resource(
-                fields.monitored_resource_type.as_ref(),
-                &fields.monitored_resource_dimensions,
-            );
-            let value = compiler.field("value", value.as_ref());
-            let dimensions = compiler.fields("dimensions", dimensions);
-            let decl = declare(&fields.dimensions, &dimensions);
-            let value_type = value.value_type();
-            let input = ReportInput::Metric { value, dimensions };
-            (Template::Metric, decl, Some(value_type), Input::Report(input.into()))
-        }
+    let refuse = |message: String| {
+        let origin = resource.origin.clone();
+        vec![Problem { origin, object: Some(resource.key.clone()), message }]
     };
+    let Some(compiled) = instance.template.compiled() else {
+        let name = instance.template.name();
+        return Err(refuse(format!(
+            "template {name} is for adapters in other processes, which are not supported"
+        )));
+    };
+    let Some(template) = Template::from_name(compiled.name()) else {
+        return Err(refuse(format!("template {} is not available yet", compiled.name())));
+    };
+    let mut compiler = Compiler { resource, types, problems: Vec::new(), canonical: String::new() };
+    let mut fields = compiler.fields(compiled.schema(), &instance.fields);
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
+    let (declared, value_type, input) = match template {
+        Template::CheckNothing => (Vec::new(), None, Input::Check(CheckInput::Nothing.into())),
+        Template::ListEntry => {
+            let value = fields.scalar("value");
+            let value_type = value.value_type();
+            (Vec::new(), Some(value_type), Input::Check(CheckInput::ListEntry(value).into()))
+        }
+        Template::LogEntry => {
+            let (declared, variables) = fields.map("variables");
+            let (severity, timestamp) = (fields.scalar("severity"), fields.scalar("timestamp"));
+            let input = ReportInput::LogEntry { severity, timestamp, variables };
+            (declared, None, Input::Report(input.into()))
+        }
+        Template::Metric => {
+            let (declared, dimensions) = fields.map("dimensions");
+            let value = fields.scalar("value");
+            let value_type = value.value_type();
+            let input = ReportInput::Metric { value, dimensions };
+            (declared, Some(value_type), Input::Report(input.into()))
+        }
+    };
     let name = resource.key.to_string();
-    let decl = InstanceDecl { name, template, fields, value_type };
+    let decl = InstanceDecl { name, template, fields: declared, value_type };
     Ok(CompiledInstance { decl, input, canonical: compiler.canonical })
 }
 
-fn declare(written: &BTreeMap<String, Text>, fields: &[Field]) -> Vec<(String, ValueType)> {
-    written.keys().zip(fields).map(|(name, field)| (name.clone(), field.value_type())).collect()
+/// The fields of an instance, compiled, by their names in the template's schema.
+struct CompiledFields {
+    scalars: BTreeMap<&'static str, Field>,
+    /// By name within the map.
+    maps: BTreeMap<&'static str, BTreeMap<String, Field>>,
+}
+
+impl CompiledFields {
+    /// Takes the field `name`, which has no expression if it is not set.
+    fn scalar(&mut self, name: &str) -> Field {
+        let unset = || Field { name: name.to_owned(), expression: None };
+        self.scalars.remove(name).unwrap_or_else(unset)
+    }
+
+    /// Takes the entries of the map `name`, ordered by name, and their declaration.
+    fn map(&mut self, name: &str) -> (Vec<(String, ValueType)>, Vec<Field>) {
+        let entries = self.maps.remove(name).unwrap_or_default();
+        entries.into_iter().map(|(key, field)| ((key, field.value_type()), field)).unzip()
+    }
 }
 
 struct Compiler<'a> {
@@ -91,8 +106,34 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn field(&mut self, name: &str, text: Option<&Text>) -> Field {
-        let expression = text.and_then(|text| match compile(&text.value, self.types) {
+    /// Every field that is set, also those that no adapter here takes (monitored resources): a mistake
+    /// in them must not wait for the day one does.
+    fn fields(
+        &mut self,
+        schema: &'static [FieldSchema],
+        texts: &BTreeMap<String, Text>,
+    ) -> CompiledFields {
+        let mut fields = CompiledFields { scalars: BTreeMap::new(), maps: BTreeMap::new() };
+        for FieldSchema { name, kind } in schema {
+            match kind {
+                FieldKind::Scalar(wanted) => {
+                    let Some(text) = texts.get(*name) else { continue };
+                    fields.scalars.insert(name, self.field(name, text, *wanted));
+                }
+                FieldKind::Map(wanted) => {
+                    let entries = texts.iter().filter_map(|(field, text)| {
+                        let key = field.strip_prefix(name)?.strip_prefix('.')?;
+                        Some((key.to_owned(), self.field(field, text, *wanted)))
+                    });
+                    fields.maps.insert(name, entries.collect());
+                }
+            }
+        }
+        fields
+    }
+
+    fn field(&mut self, name: &str, text: &Text, wanted: Option<ValueType>) -> Field {
+        let expression = match compile(&text.value, self.types) {
             Ok(expression) => {
                 self.canonical.push_str(name);
                 self.canonical.push('=');
@@ -104,30 +145,15 @@ impl Compiler<'_> {
                 self.problem(text, format!("field {name}: {cause}"));
                 None
             }
-        });
-        Field { name: name.to_owned(), expression }
-    }
-
-    fn typed(&mut self, name: &str, text: Option<&Text>, wanted: ValueType) -> Field {
-        let field = self.field(name, text);
-        if let (Some(expression), Some(text)) = (&field.expression, text)
-            && expression.value_type() != wanted
+        };
+        let got = expression.as_ref().map(Expression::value_type);
+        if let (Some(wanted), Some(got)) = (wanted, got)
+            && got != wanted
         {
-            let got = expression.value_type().name();
-            self.problem(text, format!("field {name}: is {got}, expected {}", wanted.name()));
+            let message = format!("field {name}: is {}, expected {}", got.name(), wanted.name());
+            self.problem(text, message);
         }
-        field
-    }
-
-    fn fields(&mut self, of: &str, texts: &BTreeMap<String, Text>) -> Vec<Field> {
-        texts.iter().map(|(name, text)| self.field(&format!("{of}.{name}"), Some(text))).collect()
-    }
-
-    /// No adapter here has monitored resources; their expressions are checked all the same, so that a
-    /// mistake does not wait for the day one has.
-    fn monitored_resource(&mut self, kind: Option<&Text>, dimensions: &BTreeMap<String, Text>) {
-        self.typed("monitored_resource_type", kind, ValueType::String);
-        self.fields("monitored_resource_dimensions", dimensions);
+        Field { name: name.to_owned(), expression }
     }
 
     fn problem(&mut self, text: &Text, message: String) {

@@ -61,6 +61,15 @@ impl<'n> Fields<'n> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
+    /// The path of these fields themselves.
+    pub(super) fn own_path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn entries(&self) -> &'n [Entry] {
+        self.entries
+    }
+
     /// The field `name`, if it is written and not empty.
     pub(super) fn take(&mut self, name: &'static str, report: &mut Report) -> Option<Field<'n>> {
         self.asked.push(name);
@@ -85,6 +94,37 @@ impl<'n> Fields<'n> {
         let field = self.take(name, report)?;
         let scalar = self.scalar(field, "text", report)?;
         Some(Text { value: scalar.text.clone(), line: field.line })
+    }
+
+    /// The text of the field, which must be there and not be empty.
+    pub(super) fn required_text(
+        &mut self,
+        name: &'static str,
+        report: &mut Report,
+    ) -> Option<Text> {
+        let before = report.problems.len();
+        let text = self.text(name, report).filter(|text| !text.value.is_empty());
+        if text.is_none() && report.problems.len() == before {
+            self.missing(name, report);
+        }
+        text
+    }
+
+    /// What `read` makes of the field's text; `wanted` says what it takes.
+    pub(super) fn spelled<T>(
+        &mut self,
+        name: &'static str,
+        wanted: &str,
+        report: &mut Report,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let field = self.take(name, report)?;
+        let scalar = self.scalar(field, wanted, report)?;
+        let value = read(&scalar.text);
+        if value.is_none() {
+            self.mistyped(field, wanted, report);
+        }
+        value
     }
 
     /// The text of an expression; the empty text is the same as none.

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::duration::parse_duration;
 use super::parse;
 use crate::{
-    Action, CompiledAdapter, CompiledTemplate, FailPolicy, Handler, HeaderOperationKind, Instance,
-    InstanceFields, Kind, Resource, Rule, Sampling, Spec,
+    Action, AdapterRef, CompiledAdapter, CompiledTemplate, FailPolicy, Handler,
+    HeaderOperationKind, Instance, Kind, Resource, Rule, Sampling, Spec, TemplateRef,
 };
 
 /// The only resource of `text`, which has no mistakes.
@@ -78,7 +78,7 @@ fn a_handler_has_its_parameters_as_json_with_their_lines() {
                 name: a\n      instanceName: a.instance.ns\n      kind: COUNTER\n    - \
                 name: \"b\"\n      label_names: [y, \"n\"]\n";
     let handler = handler(text);
-    assert_eq!(handler.adapter, CompiledAdapter::Prometheus);
+    assert_eq!(handler.adapter, AdapterRef::Compiled(CompiledAdapter::Prometheus));
     assert_eq!(
         handler.params.value(),
         &json!({"metrics": [
@@ -121,7 +121,7 @@ fn booleans_of_yaml_1_1_are_read_where_a_boolean_is_wanted() {
     };
     assert_eq!(
         params("{blacklist: yes, overrides: [on, n, 1]}"),
-        json!({"blacklist": true, "overrides": ["on", "n", 1]})
+        json!({"blacklist": true, "overrides": ["on", "n", "1"]})
     );
     assert_eq!(params("{blacklist: Off}"), json!({"blacklist": false}));
     assert_eq!(params("{blacklist: 'yes'}"), json!({"blacklist": "yes"}));
@@ -142,45 +142,40 @@ fn a_handler_without_parameters_has_an_empty_object() {
     }
 }
 
+/// The fields of an instance in the order of their names, each with its expression and its line.
+fn fields(read: &Instance) -> Vec<(&str, &str, u32)> {
+    read.fields.iter().map(|(name, text)| (name.as_str(), text.value.as_str(), text.line)).collect()
+}
+
 #[test]
 fn instances_have_their_expressions_with_lines() {
     let read = instance(
         "instance",
-        "  compiledTemplate: metric\n  params:\n    value: 1\n    dimensions:\n      b: \
+        "  compiledTemplate: metric\n  params:\n    value: \"1\"\n    dimensions:\n      b: \
          source.name | \"unknown\"\n      a: >-\n        request.path |\n        \"\"\n    \
          monitored_resource_type: '\"UNSPECIFIED\"'\n",
     );
-    let InstanceFields::Metric(fields) = &read.fields else { panic!("{read:?}") };
-    let text = |text: &crate::Text| (text.value.clone(), text.line);
-    assert_eq!(fields.value.as_ref().map(text), Some(("1".to_owned(), 7)));
-    let dimensions: Vec<_> = fields.dimensions.iter().map(|(k, v)| (k.as_str(), text(v))).collect();
+    assert_eq!(read.template, TemplateRef::Compiled(CompiledTemplate::Metric));
     assert_eq!(
-        dimensions,
+        fields(&read),
         [
-            ("a", ("request.path | \"\"".to_owned(), 10)),
-            ("b", ("source.name | \"unknown\"".to_owned(), 9)),
+            ("dimensions.a", "request.path | \"\"", 10),
+            ("dimensions.b", "source.name | \"unknown\"", 9),
+            ("monitored_resource_type", "\"UNSPECIFIED\"", 13),
+            ("value", "1", 7),
         ]
     );
-    assert_eq!(
-        fields.monitored_resource_type.as_ref().map(text),
-        Some(("\"UNSPECIFIED\"".to_owned(), 13))
-    );
-    assert_eq!(read.fields.template(), CompiledTemplate::Metric);
 }
 
 #[test]
 fn both_spellings_of_an_instance_say_the_same() {
-    let fields = "value: source.ip";
-    let old = instance("listentry", &format!("  {fields}"));
-    let new =
-        instance("instance", &format!("  compiledTemplate: listentry\n  params: {{{fields}}}"));
-    let value = |read: &Instance| match &read.fields {
-        InstanceFields::ListEntry { value } => value.clone().map(|text| text.value),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(value(&old), Some("source.ip".to_owned()));
-    assert_eq!(value(&old), value(&new));
-    assert_eq!(instance("checknothing", "").fields, InstanceFields::CheckNothing);
+    let text = "value: source.ip";
+    let old = instance("listentry", &format!("  {text}"));
+    let new = instance("instance", &format!("  compiledTemplate: listentry\n  params: {{{text}}}"));
+    assert_eq!(fields(&old), [("value", "source.ip", 5)]);
+    assert_eq!(fields(&new), [("value", "source.ip", 6)]);
+    assert_eq!(old.template, new.template);
+    assert_eq!(fields(&instance("checknothing", "")), []);
 }
 
 #[test]
@@ -190,11 +185,14 @@ fn a_log_entry_has_all_its_fields() {
         "  severity: '\"info\"'\n  timestamp: request.time\n  variables: {user: source.user}\n  \
          monitoredResourceDimensions: {}\n  monitored_resource_type: \"\"\n",
     );
-    let InstanceFields::LogEntry(fields) = &read.fields else { panic!("{read:?}") };
-    assert_eq!(fields.severity.as_ref().unwrap().value, "\"info\"");
-    assert_eq!(fields.timestamp.as_ref().unwrap().line, 6);
-    assert_eq!(fields.variables["user"].value, "source.user");
-    assert_eq!(fields.monitored_resource_type, None);
+    assert_eq!(
+        fields(&read),
+        [
+            ("severity", "\"info\"", 5),
+            ("timestamp", "request.time", 6),
+            ("variables.user", "source.user", 7),
+        ]
+    );
 }
 
 #[test]
@@ -316,7 +314,7 @@ fn what_is_refused_is_known_and_what_cannot_be_known_makes_a_file_incomplete() {
             "apiVersion: config.istio.io/v1alpha2\nkind: rul\nmetadata: {name: a, namespace: b}",
             false,
         ),
-        ("apiVersion: config.istio.io/v1alpha2\nkind: QuotaSpec\nmetadata: {}", true),
+        ("apiVersion: config.istio.io/v1alpha2\nkind: statsd\nmetadata: {}", true),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {}", true),
     ] {
         let parsed = parse("test.yaml", &format!("{good}---\n{text}\n"));
@@ -415,10 +413,13 @@ proptest! {
         }
         let merge_key = dimensions.contains_key("<<");
         prop_assume!(!merge_key);
-        let Spec::Instance(Instance { fields: InstanceFields::Metric(fields), .. }) = one(&yaml).spec
-        else { panic!() };
-        let read = fields.dimensions.into_iter().map(|(name, text)| (name, text.value));
-        prop_assert_eq!(read.collect::<BTreeMap<_, _>>(), dimensions);
+        let Spec::Instance(Instance { fields, .. }) = one(&yaml).spec else { panic!() };
+        let written: BTreeMap<_, _> = dimensions
+            .into_iter()
+            .map(|(name, expression)| (format!("dimensions.{name}"), expression))
+            .collect();
+        let read = fields.into_iter().map(|(name, text)| (name, text.value));
+        prop_assert_eq!(read.collect::<BTreeMap<_, _>>(), written);
     }
 
     #[test]

@@ -31,6 +31,11 @@ impl Scalar {
         }
     }
 
+    /// Whether it is written bare and readers of YAML take it for a number or a truth value.
+    pub(crate) fn is_literal(&self) -> bool {
+        matches!(self.to_json(), Value::Bool(_) | Value::Number(_))
+    }
+
     /// The value in JSON where nothing is known about what is wanted: `yes` stays text here, and so
     /// does `010`, which is eight for some readers of YAML and ten for others.
     pub(crate) fn to_json(&self) -> Value {

@@ -213,6 +213,12 @@ impl GuestExports {
             logentry: find!(logentry),
             checknothing: find!(checknothing),
             listentry: find!(listentry),
+            reportnothing: find!(reportnothing),
+            apikey: find!(apikey),
+            authorization: find!(authorization),
+            keyval: find!(keyval),
+            quota: find!(quota),
+            kubernetes: find!(kubernetes),
         })
     }
 }
