@@ -25,6 +25,7 @@ use crate::instance::{FieldError, adapter_value};
 use crate::policy::rule::{CheckCall, CheckInput, CheckRule};
 use crate::policy::{Generation, NamespacePolicy, Policy, namespace_of};
 use crate::service::Mixer;
+use crate::shedding::RequestKind;
 
 /// What an answer is worth on which no handler had an opinion (as in Istio's Mixer).
 const NO_OPINION: (Duration, UseCount) = (Duration::from_secs(60), UseCount(10_000));
@@ -86,8 +87,8 @@ impl Mixer {
     /// Answers a `CheckRequest`.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT for a message that is no `CheckRequest`. Whatever goes wrong behind that is an
-    /// answer: a decision, closed.
+    /// INVALID_ARGUMENT for a message that is no `CheckRequest`; UNAVAILABLE for one that is shed. Whatever
+    /// goes wrong behind that is an answer: a decision, closed.
     pub async fn check(&self, request: &[u8], caller: &Caller) -> Result<CheckAnswer, Status> {
         let started = Instant::now();
         self.metrics.check_requests.inc();
@@ -105,7 +106,13 @@ impl Mixer {
         let span = self.span("check", SpanKind::Server, caller.span_parent.as_ref());
         let answer = match self.cached(&request, current, caller, &policy, started) {
             Some(answer) => answer,
-            None => self.dispatch(&request, current, caller, &policy, span.context()).await,
+            None => {
+                let _place =
+                    self.admission.enter(RequestKind::Check, 1).await.inspect_err(|_| {
+                        span.failed("shed");
+                    })?;
+                self.dispatch(&request, current, caller, &policy, span.context()).await
+            }
         };
         let cache = if still_behind {
             self.metrics.check_stale_answers.inc();
@@ -172,7 +179,13 @@ impl Mixer {
     ) -> CheckAnswer {
         let bag = &request.attributes;
         let (prepared, references) = self.prepare(&policy.check, bag);
-        let outcomes = join_all(prepared.into_iter().map(|call| self.call(call, span))).await;
+        self.metrics.dispatch_instances.observe(prepared.len() as f64);
+        self.metrics.dispatch_destinations.observe(prepared.len() as f64);
+        let outcomes = {
+            let span = self.span("dispatch", SpanKind::Internal, span);
+            let calls = prepared.into_iter().map(|call| self.call(call, span.context()));
+            join_all(calls).await
+        };
         let verdict = combine(&outcomes);
         if verdict.code != 0 {
             self.metrics.check_denials.inc();

@@ -1,16 +1,18 @@
 //! Handlers at work: an adapter with its configuration, and the queue of its reports.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use adapter_host::{
     AdapterValue, CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch,
     MetricBatch, Template,
 };
+use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Dispatches, Metrics};
 
 /// Batches that wait for a handler. At 100 requests a batch this is some ten thousand requests; what
 /// comes on top is counted as lost instead of growing without end.
@@ -26,6 +28,8 @@ pub(crate) struct HandlerUnit {
     /// Equal signatures mean the same adapter with the same configuration.
     pub(crate) signature: [u8; 32],
     pub(crate) state: HandlerState,
+    /// Its calls; none for a handler that is missing.
+    pub(crate) dispatches: Arc<Dispatches>,
 }
 
 #[derive(Debug)]
@@ -50,6 +54,13 @@ pub(crate) enum ReportBatch {
     LogEntries(LogBatch),
 }
 
+/// Batches in a handler's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct QueueState {
+    pub(crate) length: usize,
+    pub(crate) limit: usize,
+}
+
 /// Why a handler gave no answer to a check.
 #[derive(Debug)]
 pub(crate) enum CheckFailure {
@@ -69,13 +80,21 @@ impl HandlerUnit {
         metrics: &Metrics,
     ) -> Self {
         let (reports, queue) = mpsc::channel(MAX_QUEUED_BATCHES);
-        workers.spawn(work_off(name.clone(), Arc::clone(&built.handler), queue, metrics.clone()));
-        Self { name, adapter, signature, state: HandlerState::Built { built, reports } }
+        let dispatches = Arc::new(Dispatches::new(&name, &adapter, &built.templates));
+        workers.spawn(work_off(
+            name.clone(),
+            Arc::clone(&built.handler),
+            queue,
+            Arc::clone(&dispatches),
+            metrics.clone(),
+        ));
+        Self { name, adapter, signature, state: HandlerState::Built { built, reports }, dispatches }
     }
 
     /// A handler that could not be built: its checks fail closed and its reports are counted as lost.
     pub(crate) fn missing(name: String, adapter: String, signature: [u8; 32], why: String) -> Self {
-        Self { name, adapter, signature, state: HandlerState::Missing { why } }
+        let dispatches = Arc::new(Dispatches::new(&name, &adapter, &[]));
+        Self { name, adapter, signature, state: HandlerState::Missing { why }, dispatches }
     }
 
     pub(crate) fn is_built(&self) -> bool {
@@ -115,7 +134,10 @@ impl HandlerUnit {
         &self,
         instance: InstanceIndex,
     ) -> Result<CheckResult, CheckFailure> {
-        self.handler()?.check_nothing(instance).await.map_err(CheckFailure::Call)
+        let started = Instant::now();
+        let called = self.handler()?.check_nothing(instance).await;
+        self.dispatches.done(Template::CheckNothing, started, &called);
+        called.map_err(CheckFailure::Call)
     }
 
     pub(crate) fn list_entry(
@@ -124,20 +146,41 @@ impl HandlerUnit {
         value: AdapterValue<'_>,
     ) -> impl Future<Output = Result<CheckResult, CheckFailure>> + Send + use<'_> {
         let call = self.handler().map(|handler| handler.list_entry(instance, value));
-        async move { call?.await.map_err(CheckFailure::Call) }
+        async move {
+            let started = Instant::now();
+            let called = call?.await;
+            self.dispatches.done(Template::ListEntry, started, &called);
+            called.map_err(CheckFailure::Call)
+        }
     }
 
     /// Hands `batch` over without waiting.
     pub(crate) fn enqueue(&self, batch: ReportBatch, metrics: &Metrics) {
         let (lost, reason) = match &self.state {
             HandlerState::Missing { .. } => (batch, "not_built"),
-            HandlerState::Built { reports, .. } => match reports.try_send(batch) {
-                Ok(()) => return,
-                Err(mpsc::error::TrySendError::Full(batch)) => (batch, "queue_full"),
-                Err(mpsc::error::TrySendError::Closed(batch)) => (batch, "worker_gone"),
+            // A worker may take the batch before this returns: it is counted first.
+            HandlerState::Built { reports, .. } => match reports.try_reserve() {
+                Ok(place) => {
+                    metrics.report_queued.add(batch.len().cast_signed());
+                    place.send(batch);
+                    return;
+                }
+                Err(mpsc::error::TrySendError::Full(())) => (batch, "queue_full"),
+                Err(mpsc::error::TrySendError::Closed(())) => (batch, "worker_gone"),
             },
         };
         metrics.report_elements_lost.with_label_values(&[reason]).inc_by(lost.len());
+    }
+
+    /// The queue of its reports; none for a handler that is missing.
+    pub(crate) fn queue(&self) -> Option<QueueState> {
+        match &self.state {
+            HandlerState::Built { reports, .. } => Some(QueueState {
+                length: reports.max_capacity() - reports.capacity(),
+                limit: reports.max_capacity(),
+            }),
+            HandlerState::Missing { .. } => None,
+        }
     }
 
     fn handler(&self) -> Result<&Arc<Handler>, CheckFailure> {
@@ -181,13 +224,19 @@ async fn work_off(
     name: String,
     handler: Arc<Handler>,
     mut queue: mpsc::Receiver<ReportBatch>,
+    dispatches: Arc<Dispatches>,
     metrics: Metrics,
 ) {
     while let Some(batch) = queue.recv().await {
-        let outcome = match &batch {
-            ReportBatch::Metrics(batch) => handler.report_metrics(batch).await,
-            ReportBatch::LogEntries(batch) => handler.report_log_entries(batch).await,
+        metrics.report_queued.sub(batch.len().cast_signed());
+        let started = Instant::now();
+        let (template, outcome) = match &batch {
+            ReportBatch::Metrics(batch) => (Template::Metric, handler.report_metrics(batch).await),
+            ReportBatch::LogEntries(batch) => {
+                (Template::LogEntry, handler.report_log_entries(batch).await)
+            }
         };
+        dispatches.done(template, started, &outcome);
         match outcome {
             Ok(failed) => {
                 let Some(first) = failed.first() else { continue };

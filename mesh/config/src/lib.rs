@@ -19,6 +19,7 @@ mod read;
 mod reference;
 mod resource;
 mod set;
+mod settings;
 mod yaml;
 
 pub use catalog::{CompiledAdapter, CompiledTemplate};
@@ -36,3 +37,4 @@ pub use resource::{
     RateLimitSampling, Resource, Rule, Sampling, Spec,
 };
 pub use set::{ConfigSet, Revision};
+pub use settings::{Setting, nearest_name, read_settings};
