@@ -22,8 +22,10 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use mesh_attributes::Bag;
 use mesh_cache_key::{Shape, ShapeId, ShapeTable, key_for};
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
+use serde::Serialize;
 
 use crate::answer::{EncodedAnswer, UseCount};
 use crate::metrics::Metrics;
@@ -127,8 +129,16 @@ thread_local! {
 
 impl CheckCache {
     pub(crate) fn new(bytes: u64, metrics: Metrics) -> Self {
+        metrics.check_cache_limit.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let (expired, evicted) =
+            (metrics.check_cache_expired.clone(), metrics.check_cache_evicted.clone());
         let answers = Cache::builder()
             .max_capacity(bytes)
+            .eviction_listener(move |_key, _answer, cause| match cause {
+                RemovalCause::Expired => expired.inc(),
+                RemovalCause::Size => evicted.inc(),
+                RemovalCause::Explicit | RemovalCause::Replaced => {}
+            })
             .weigher(weigh)
             .expire_after(Lifetime)
             .build_with_hasher(RandomState::default());
@@ -194,6 +204,7 @@ impl CheckCache {
         };
         // The request that brought the answer is not one of its uses.
         let lease = cached.take_part().map_or(UseCount(0), UseCount);
+        self.metrics.check_cache_writes.inc();
         self.keep(key, Arc::clone(&cached));
         (cached, lease)
     }
@@ -206,6 +217,15 @@ impl CheckCache {
         self.metrics.check_cache_bytes.set(clamp(self.answers.weighted_size()));
     }
 
+    /// How much is in the cache, and how much may be.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            entries: self.answers.entry_count(),
+            bytes: self.answers.weighted_size(),
+            limit_bytes: self.answers.policy().max_capacity().unwrap_or(0),
+        }
+    }
+
     /// An answer that was long under way never replaces one of a newer generation.
     fn keep(&self, key: Box<[u8]>, new: Arc<CachedAnswer>) {
         self.answers.entry(key).and_compute_with(|old| match old {
@@ -213,6 +233,14 @@ impl CheckCache {
             _ => Op::Put(new),
         });
     }
+}
+
+/// How full the cache is.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Usage {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    pub(crate) limit_bytes: u64,
 }
 
 /// How long and how often an answer may be used.
@@ -245,6 +273,11 @@ impl CachedAnswer {
 }
 
 impl NamespaceShapes {
+    /// The shapes known now.
+    pub(crate) fn table(&self) -> Arc<ShapeTable> {
+        self.table.load_full()
+    }
+
     /// The id of `shape`; `None` while there is no room for one more.
     fn learn(&self, shape: &Shape, now: Duration) -> Option<ShapeId> {
         if let Some(id) = self.table.load().find(shape) {

@@ -192,6 +192,11 @@ impl Outgoing {
     }
 
     fn send(self, metrics: &Metrics) {
+        let handlers = self.metrics.len() + self.log_entries.len() + self.nothing.len();
+        let of_metrics = self.metrics.iter().map(|(_, batch)| batch.len());
+        let instances = of_metrics.chain(self.log_entries.iter().map(|(_, batch)| batch.len()));
+        metrics.dispatch_destinations.observe(handlers as f64);
+        metrics.dispatch_instances.observe(instances.map(|len| len as f64).sum());
         for (handler, batch) in self.metrics {
             handler.enqueue(ReportBatch::Metrics(batch), metrics);
         }

@@ -77,7 +77,12 @@ impl Mixer {
         };
         let prepared = self.prepare_check(bag, &generated, all);
         let Prepared { calls, headers, mut references, sampled, namespace } = prepared;
-        let outcomes = join_all(calls.into_iter().map(|call| self.call(call, span))).await;
+        self.metrics.dispatch_instances.observe(calls.len() as f64);
+        self.metrics.dispatch_destinations.observe(calls.len() as f64);
+        let outcomes = {
+            let span = self.span("dispatch", SpanKind::Internal, span);
+            join_all(calls.into_iter().map(|call| self.call(call, span.context()))).await
+        };
         let mut verdict = combine(&outcomes);
         if verdict.code == 0 && !headers.is_empty() {
             let read = operate(&headers, &outcomes, bag, &generated, &mut verdict.directive);

@@ -23,6 +23,7 @@ use crate::check_cache::{CachedAnswer, NewAnswer, Validity};
 use crate::generate::{Generated, RememberedOutputs};
 use crate::policy::{Generation, NamespacePolicy, Policy};
 use crate::service::Mixer;
+use crate::shedding::RequestKind;
 
 /// How long a Mixer that is behind its caller waits for its own configuration.
 const CATCH_UP: Duration = Duration::from_millis(100);
@@ -88,7 +89,8 @@ impl Mixer {
     ///
     /// # Errors
     /// INVALID_ARGUMENT for a message that is no `CheckRequest`, or with a dictionary that this Mixer does
-    /// not know. Whatever goes wrong behind that is an answer: a decision, closed.
+    /// not know; UNAVAILABLE for one that is shed. Whatever goes wrong behind that is an answer: a
+    /// decision, closed.
     pub async fn check(&self, request: &[u8], caller: &Caller) -> Result<CheckAnswer, Status> {
         let started = Instant::now();
         self.metrics.check_requests.inc();
@@ -106,7 +108,14 @@ impl Mixer {
         let span = self.span("check", SpanKind::Server, caller.span_parent.as_ref());
         let mut precondition = match self.cached(&request, current, &policy, started) {
             Some(hit) => hit,
-            None => self.decide(&request, current, &policy, span.context()).await,
+            None => {
+                let _place = self
+                    .admission
+                    .enter(RequestKind::Check, 1)
+                    .await
+                    .inspect_err(|_| span.failed("shed"))?;
+                self.decide(&request, current, &policy, span.context()).await
+            }
         };
         let mut quotas = Vec::new();
         if !precondition.answer.denied() && !request.quotas.is_empty() {

@@ -97,6 +97,12 @@ impl Policy {
         &self.handlers
     }
 
+    /// The policy of each namespace that has one of its own, in no order, and of all others (`None`).
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (Option<&str>, &NamespacePolicy)> {
+        let named = self.namespaces.iter().map(|(name, policy)| (Some(&**name), policy));
+        std::iter::once((None, &self.default)).chain(named)
+    }
+
     pub(crate) fn export(&self, metrics: &Metrics) {
         let clamp = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         metrics.config_snapshots.inc();
