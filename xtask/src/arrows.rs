@@ -34,6 +34,7 @@ const TABLE: &[Row] = &[
     Row { folder: "mixer/expr", may_use: &["mesh/attributes"], never: PURE },
     Row { folder: "mixer/adapter-host", may_use: &["mesh/*", "mixer/expr"], never: &[] },
     Row { folder: "mixer/quota", may_use: &["mesh/*", "mixer/expr"], never: &[] },
+    Row { folder: "mixer/workloads", may_use: &["mesh/*", "mixer/adapter-host"], never: &[] },
     Row { folder: "mixer", may_use: &["mesh/*", "mixer/*"], never: &[] },
     Row { folder: "sidecar-filter", may_use: FOUNDATIONS, never: &["wasmtime", "moka"] },
     Row { folder: "adapters/sdk", may_use: &[], never: &[] },

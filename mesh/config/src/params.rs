@@ -36,7 +36,7 @@ impl Params {
 }
 
 /// The recursion is bounded by the depth to which YAML is read.
-fn to_json(node: &Node, names: &ParamNames, wants_bool: bool) -> Value {
+pub(crate) fn to_json(node: &Node, names: &ParamNames, wants_bool: bool) -> Value {
     match &node.value {
         NodeValue::Scalar(scalar) => match scalar.as_bool() {
             Some(truth) if wants_bool => Value::Bool(truth),
