@@ -13,6 +13,7 @@ use mesh_config::{ConfigSet, FolderSource};
 use mesh_runtime::{
     Drain, Readiness, SpanExport, Tasks, admin_router, serve_http, until_terminated,
 };
+use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -63,6 +64,14 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
+    let workloads = match &options.workloads {
+        Some(WorkloadSource::Files(path)) => {
+            let exported = WorkloadMetrics::register(metrics.registry())?;
+            let index = Arc::clone(host.workloads());
+            Some(FileWorkloads::open(path.clone(), index, exported)?)
+        }
+        None => None,
+    };
     let (source, configs) = FolderSource::open(&options.config)
         .with_context(|| format!("configuration folder {}", options.config.display()))?;
     let first = configs.borrow().clone();
@@ -83,6 +92,9 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     let (give_back, given_back) = oneshot::channel();
     let drain = tasks.drain_signal();
     tasks.start("configuration source", source.run(wait_for(drain.clone())));
+    if let Some(workloads) = workloads {
+        tasks.start("workloads", workloads.run(wait_for(drain.clone())));
+    }
     tasks.start(
         "configuration",
         follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
