@@ -28,6 +28,8 @@ pub struct MixerOptions {
     pub prometheus: SocketAddr,
     /// Where its spans go, a URL.
     pub zipkin: Option<String>,
+    /// The file or folder of the pods that it knows.
+    pub workloads: Option<PathBuf>,
 }
 
 impl MixerOptions {
@@ -44,6 +46,7 @@ impl MixerOptions {
             http: free_address()?,
             prometheus: free_address()?,
             zipkin: None,
+            workloads: None,
         })
     }
 }
@@ -79,6 +82,9 @@ impl Mixer {
             .arg(layout.setup().join("compiled"));
         if let Some(collector) = &options.zipkin {
             launch = launch.arg("--zipkin").arg(collector);
+        }
+        if let Some(pods) = &options.workloads {
+            launch = launch.arg("--workloads").arg(pods);
         }
         let mut mixer = Self { options, launch, process: None };
         mixer.restart()?;
