@@ -14,6 +14,7 @@ use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
 };
+use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep};
@@ -72,6 +73,14 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
+    let workloads = match &options.workloads {
+        Some(WorkloadSource::Files(path)) => {
+            let exported = WorkloadMetrics::register(metrics.registry())?;
+            let index = Arc::clone(host.workloads());
+            Some(FileWorkloads::open(path.clone(), index, exported)?)
+        }
+        None => None,
+    };
     let (source, configs) = open_config(&options).await?;
     let first = configs.borrow().clone();
     let mut builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
@@ -95,6 +104,9 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     let (give_back, given_back) = oneshot::channel();
     let drain = tasks.drain_signal();
     tasks.start("configuration source", source.run(wait_for(drain.clone())));
+    if let Some(workloads) = workloads {
+        tasks.start("workloads", workloads.run(wait_for(drain.clone())));
+    }
     tasks.start(
         "configuration",
         follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),

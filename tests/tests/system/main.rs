@@ -16,6 +16,7 @@ mod reports;
 mod sidecar;
 mod spans;
 mod tools;
+mod workloads;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.
 macro_rules! require_part {
