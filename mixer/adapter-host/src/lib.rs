@@ -8,6 +8,7 @@ mod batch;
 mod bindings;
 mod compile_cache;
 mod component;
+mod counters;
 mod error;
 mod guest;
 mod guest_text;

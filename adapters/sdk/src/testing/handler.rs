@@ -8,8 +8,8 @@ use crate::export;
 use crate::log_entry;
 use crate::metric::SeriesById;
 use crate::{
-    Adapter, CallError, CheckNothing, CheckResult, FailedElement, InstanceIndex, ListEntry,
-    LogEntry, MetricSeries, Problems, Template, Value, ValueType,
+    Adapter, CallError, CheckNothing, CheckResult, FailedElement, Grant, InstanceIndex, ListEntry,
+    LogEntry, MetricSeries, Problems, Quota, QuotaRequest, Template, Value, ValueType,
 };
 
 /// An adapter that has taken its configuration, called as the host calls it.
@@ -85,6 +85,21 @@ impl<A: ListEntry> TestHandler<A> {
         value: Value<'_>,
     ) -> Result<CheckResult, CallError> {
         self.adapter.list_entry(InstanceIndex::new(instance), value)
+    }
+}
+
+impl<A: Quota> TestHandler<A> {
+    /// Calls the adapter as the template `quota` does, with the instance of this index.
+    ///
+    /// # Errors
+    /// Those of the adapter.
+    pub fn allocate(
+        &mut self,
+        instance: u32,
+        dimensions: &[Value<'_>],
+        request: &QuotaRequest,
+    ) -> Result<Grant, CallError> {
+        self.adapter.allocate(InstanceIndex::new(instance), dimensions, request)
     }
 }
 

@@ -7,4 +7,4 @@ pub(crate) mod imports;
 pub use crate::bindings::base::exports::mixmesh::adapter::lifecycle::Instance as TestInstance;
 
 pub use self::handler::{TestHandler, instance};
-pub use self::imports::{lines, messages, samples, set_now};
+pub use self::imports::{counter_requests, decide_next, lines, messages, samples, set_now};
