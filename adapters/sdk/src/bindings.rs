@@ -116,6 +116,7 @@ pub mod kubernetes {
         pub_export_macro: true,
         export_macro_name: "export_kubernetes",
         default_bindings_module: "adapter_sdk::bindings::kubernetes",
+        additional_derives: [PartialEq, Eq, Default],
         with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
     });
 }

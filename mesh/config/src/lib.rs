@@ -7,6 +7,7 @@
 
 mod attribute_types;
 mod catalog;
+mod dangling;
 mod error;
 mod folder;
 mod key;
@@ -19,6 +20,7 @@ mod read;
 mod reference;
 mod resource;
 mod set;
+mod settings;
 mod yaml;
 
 pub use catalog::{CompiledAdapter, CompiledTemplate, FieldKind, FieldSchema, Variety};
@@ -39,3 +41,4 @@ pub use resource::{
     SpecRef, StringMatch, Template, TemplateRef, TlsAuthentication, TokenHeader, TokenSource,
 };
 pub use set::{ConfigSet, Revision};
+pub use settings::{Setting, nearest_name, read_settings};

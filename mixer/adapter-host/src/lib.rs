@@ -20,8 +20,10 @@ mod series;
 mod spec;
 mod template;
 mod ticker;
+mod workloads;
 
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
+pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{FailedElement, LogBatch, MetricBatch};
 pub use self::component::{Component, Import};
@@ -33,3 +35,4 @@ pub use self::host::{AdapterHost, HostOptions};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};
+pub use self::workloads::{Container, MAX_PODS, Overflow, Pod, WorkloadIndex};

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adapter_host::{InstanceDecl, Template};
-use mesh_attributes::ValueType;
+use mesh_attributes::{AttributeName, ValueType};
 use mesh_config::{FieldKind, FieldSchema, Problem, Resource, Spec, Text};
-use mixer_expr::{AttributeTypes, Expression, compile};
+use mixer_expr::{Expression, LANGUAGE_ANNOTATION, Language, compile_in};
 
-use super::rule::{CheckInput, Field, ReportInput};
+use super::rule::{Binding, CheckInput, Field, GenerateInput, ReportInput};
+
+/// Under which names the bindings of an attribute generator know its output.
+pub(crate) const OUTPUT: &str = "output.";
 
 /// An instance that compiled.
 #[derive(Debug, Clone)]
@@ -23,14 +26,17 @@ pub(super) struct CompiledInstance {
 /// How it is made, by the side of a request on which it is used.
 #[derive(Debug, Clone)]
 pub(super) enum Input {
+    Generate(Arc<GenerateInput>),
     Check(Arc<CheckInput>),
+    /// With the name that requests ask by, in lower case.
+    Quota(Arc<str>, Arc<CheckInput>),
     Report(Arc<ReportInput>),
 }
 
 /// Compiles an instance; all its mistakes at once.
 pub(super) fn compile_instance(
     resource: &Resource,
-    types: &dyn AttributeTypes,
+    types: &BTreeMap<String, ValueType>,
 ) -> Result<CompiledInstance, Vec<Problem>> {
     let Spec::Instance(instance) = &resource.spec else { return Err(Vec::new()) };
     let refuse = |message: String| {
@@ -46,30 +52,47 @@ pub(super) fn compile_instance(
     let Some(template) = Template::from_name(compiled.name()) else {
         return Err(refuse(format!("template {} is not available yet", compiled.name())));
     };
-    let mut compiler = Compiler { resource, types, problems: Vec::new(), canonical: String::new() };
+    let language = language_of(resource).map_err(|problem| vec![problem])?;
+    let canonical = format!("{language}\n");
+    let mut compiler = Compiler { resource, language, types, problems: Vec::new(), canonical };
     let mut fields = compiler.fields(compiled.schema(), &instance.fields);
+    let bindings = compiler.bindings(template, &instance.attribute_bindings);
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
-    let (declared, value_type, input) = match template {
-        Template::CheckNothing => (Vec::new(), None, Input::Check(CheckInput::Nothing.into())),
+    let mut value_type = None;
+    let (declared, input) = match template {
         Template::ListEntry => {
             let value = fields.scalar("value");
-            let value_type = value.value_type();
-            (Vec::new(), Some(value_type), Input::Check(CheckInput::ListEntry(value).into()))
+            value_type = Some(value.value_type());
+            (Vec::new(), Input::Check(CheckInput { fields: vec![value] }.into()))
         }
+        Template::CheckNothing | Template::ApiKey | Template::Authorization | Template::KeyVal => {
+            let (declared, fields) = fields.all_set();
+            (declared, Input::Check(CheckInput { fields }.into()))
+        }
+        Template::Quota => {
+            let (declared, fields) = fields.map("dimensions");
+            let name = resource.key.name.as_str().to_lowercase().into();
+            (declared, Input::Quota(name, CheckInput { fields }.into()))
+        }
+        Template::Kubernetes => {
+            let (declared, fields) = fields.all_set();
+            (declared, Input::Generate(GenerateInput { fields, bindings }.into()))
+        }
+        Template::ReportNothing => (Vec::new(), Input::Report(ReportInput::Nothing.into())),
         Template::LogEntry => {
             let (declared, variables) = fields.map("variables");
             let (severity, timestamp) = (fields.scalar("severity"), fields.scalar("timestamp"));
             let input = ReportInput::LogEntry { severity, timestamp, variables };
-            (declared, None, Input::Report(input.into()))
+            (declared, Input::Report(input.into()))
         }
         Template::Metric => {
             let (declared, dimensions) = fields.map("dimensions");
             let value = fields.scalar("value");
-            let value_type = value.value_type();
+            value_type = Some(value.value_type());
             let input = ReportInput::Metric { value, dimensions };
-            (declared, Some(value_type), Input::Report(input.into()))
+            (declared, Input::Report(input.into()))
         }
     };
     let name = resource.key.to_string();
@@ -91,6 +114,16 @@ impl CompiledFields {
         self.scalars.remove(name).unwrap_or_else(unset)
     }
 
+    /// Takes all fields that are set, ordered by name, and their declaration. Those in maps have the map's
+    /// name before their own: `subject.properties.app`.
+    fn all_set(self) -> (Vec<(String, ValueType)>, Vec<Field>) {
+        let scalars = self.scalars.into_values();
+        let mut fields: Vec<Field> =
+            scalars.chain(self.maps.into_values().flat_map(BTreeMap::into_values)).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        (fields.iter().map(|field| (field.name.clone(), field.value_type())).collect(), fields)
+    }
+
     /// Takes the entries of the map `name`, ordered by name, and their declaration.
     fn map(&mut self, name: &str) -> (Vec<(String, ValueType)>, Vec<Field>) {
         let entries = self.maps.remove(name).unwrap_or_default();
@@ -98,9 +131,24 @@ impl CompiledFields {
     }
 }
 
+/// The language of a resource's expressions, by its annotation.
+pub(super) fn language_of(resource: &Resource) -> Result<Language, Problem> {
+    let Some(name) = resource.annotations.get(LANGUAGE_ANNOTATION) else {
+        return Ok(Language::default());
+    };
+    Language::from_name(name).ok_or_else(|| Problem {
+        origin: resource.origin.clone(),
+        object: Some(resource.key.clone()),
+        message: format!(
+            "annotation {LANGUAGE_ANNOTATION}: there is no language {name}; CEXL, CEL and COMPAT are known"
+        ),
+    })
+}
+
 struct Compiler<'a> {
     resource: &'a Resource,
-    types: &'a dyn AttributeTypes,
+    language: Language,
+    types: &'a BTreeMap<String, ValueType>,
     problems: Vec<Problem>,
     canonical: String,
 }
@@ -132,8 +180,41 @@ impl Compiler<'_> {
         fields
     }
 
+    /// What becomes of a generator's output. Expressions see it under `$out.` (or `output.`), beside the
+    /// attributes of the request.
+    fn bindings(&mut self, template: Template, written: &BTreeMap<String, Text>) -> Vec<Binding> {
+        if written.is_empty() {
+            return Vec::new();
+        }
+        let mut types = self.types.clone();
+        let outputs = template.outputs().iter();
+        types.extend(outputs.map(|(name, value_type)| (format!("{OUTPUT}{name}"), *value_type)));
+        let mut bindings = Vec::new();
+        for (attribute, text) in written {
+            let Some(declared) = self.types.get(attribute).copied() else {
+                self.problem(text, format!("attribute {attribute} is declared by no manifest"));
+                continue;
+            };
+            let name = format!("attributeBindings.{attribute}");
+            let expression = Text { value: text.value.replace("$out.", OUTPUT), line: text.line };
+            let value = self.field_of(&types, &name, &expression, Some(declared));
+            bindings.push(Binding { attribute: AttributeName::new(attribute), value });
+        }
+        bindings
+    }
+
     fn field(&mut self, name: &str, text: &Text, wanted: Option<ValueType>) -> Field {
-        let expression = match compile(&text.value, self.types) {
+        self.field_of(self.types, name, text, wanted)
+    }
+
+    fn field_of(
+        &mut self,
+        types: &BTreeMap<String, ValueType>,
+        name: &str,
+        text: &Text,
+        wanted: Option<ValueType>,
+    ) -> Field {
+        let expression = match compile_in(&text.value, self.language, types) {
             Ok(expression) => {
                 self.canonical.push_str(name);
                 self.canonical.push('=');

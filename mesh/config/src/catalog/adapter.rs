@@ -156,7 +156,7 @@ impl CompiledAdapter {
                     "max_rotated_files",
                 ],
                 booleans: &["output_as_json"],
-                texts: &["severity_levels", "output_path"],
+                texts: &["output_path"],
             },
         }
     }

@@ -16,7 +16,11 @@ pub(super) fn read(spec: &mut Fields<'_>, report: &mut Report) -> Option<Connect
         read
     });
     fields.finish(report);
-    Some(Connection { address: address?, timeout_nanos, authentication })
+    Some(Connection {
+        address: address?,
+        timeout_nanos,
+        authentication: authentication.map(Box::new),
+    })
 }
 
 fn timeout(fields: &mut Fields<'_>, report: &mut Report) -> Option<u64> {

@@ -150,6 +150,13 @@ impl<'n> Fields<'n> {
         report: &mut Report,
     ) -> Option<u64> {
         let field = self.take(name, report)?;
+        if let NodeValue::Scalar(scalar) = &field.node.value
+            && let Some(doubt) = scalar.ambiguity()
+        {
+            let path = self.path_of(name);
+            report.problem(field.line, format!("`{path}`: {doubt}"));
+            return None;
+        }
         let number = match &field.node.value {
             NodeValue::Scalar(scalar) => scalar.as_int().and_then(|int| u64::try_from(int).ok()),
             _ => None,

@@ -73,11 +73,11 @@ fn params_of(
     adapter: Option<CompiledAdapter>,
     field: Option<Field<'_>>,
     line: u32,
-    _report: &mut Report,
+    report: &mut Report,
 ) -> Params {
     let names = adapter.map_or(UNKNOWN_NAMES, CompiledAdapter::param_names);
     match field {
-        Some(field) => Params::new(field.node, field.line, &names),
+        Some(field) => Params::new(field.node, field.line, &names, &mut report.problems),
         None => Params::none(line),
     }
 }

@@ -3,18 +3,10 @@ use std::collections::BTreeMap;
 use super::fields::{Field, Fields, Report};
 use super::manifest::is_attribute_name;
 use super::message::{expressions, read_message, read_open_message};
-use crate::catalog::{ParamNames, refuse_template};
+use crate::catalog::refuse_template;
 use crate::resource::referred_name;
 use crate::yaml::shorten;
 use crate::{CompiledTemplate, Instance, Kind, Params, TemplateRef, Text, Variety};
-
-/// Expressions take the place of values, so no field of an instance wants a boolean, and the names
-/// in its maps are the user's own.
-const PARAM_NAMES: ParamNames = ParamNames {
-    compound: &["monitored_resource_type", "monitored_resource_dimensions"],
-    booleans: &[],
-    texts: &[],
-};
 
 pub(super) fn read(spec: &mut Fields<'_>, report: &mut Report) -> Option<Instance> {
     spec.skip("name");
@@ -137,13 +129,13 @@ fn read_fields(
 ) -> BTreeMap<String, Text> {
     match template {
         TemplateRef::Compiled(template) => read_message(template.schema(), message, report),
-        TemplateRef::Named(_) => read_open_message(message, report),
+        TemplateRef::Named(_) => read_open_message(&message, report),
     }
 }
 
 fn params_of(field: Option<Field<'_>>, line: u32) -> Params {
     match field {
-        Some(field) => Params::new(field.node, field.line, &PARAM_NAMES),
+        Some(field) => Params::texts(field.node, field.line),
         None => Params::none(line),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn read_message(
 
 /// The expressions of a message of which nothing is known, by their names as written.
 pub(super) fn read_open_message(
-    message: Fields<'_>,
+    message: &Fields<'_>,
     report: &mut Report,
 ) -> BTreeMap<String, Text> {
     let mut flat = BTreeMap::new();

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use mesh_attributes::ValueType;
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::duration::parse_duration;
@@ -10,6 +9,10 @@ use crate::{
     Action, AdapterRef, CompiledAdapter, CompiledTemplate, FailPolicy, Handler,
     HeaderOperationKind, Instance, Kind, Resource, Rule, Sampling, Spec, TemplateRef,
 };
+
+mod kinds;
+mod old_yaml;
+mod written;
 
 /// The only resource of `text`, which has no mistakes.
 fn one(text: &str) -> Resource {
@@ -254,11 +257,36 @@ fn sampling_has_a_share_and_a_rate() {
 }
 
 #[test]
-fn durations_are_those_of_protobuf() {
-    assert_eq!(parse_duration("0.000000001s"), Some(1));
-    assert_eq!(parse_duration("5s"), Some(5_000_000_000));
-    for bad in ["", "s", "5", "1m", "-1s", "1.0000000001s", ".5s", "1e3s", "99999999999999999999s"]
-    {
+fn durations_are_those_of_protobuf_and_of_go() {
+    for (text, nanos) in [
+        ("0.000000001s", 1),
+        ("5s", 5_000_000_000),
+        ("1.50000000000000000000s", 1_500_000_000),
+        ("500ms", 500_000_000),
+        ("1.5us", 1_500),
+        ("2µs", 2_000),
+        ("1m30s", 90_000_000_000),
+        ("0.1h", 360_000_000_000),
+        ("0s", 0),
+    ] {
+        assert_eq!(parse_duration(text), Some(nanos), "{text}");
+    }
+    for bad in [
+        "",
+        "s",
+        "5",
+        "-1s",
+        "1.0000000001s",
+        "0.5ns",
+        ".5s",
+        "1e3s",
+        "1.2.3s",
+        "1d",
+        "1 s",
+        "5s1",
+        "99999999999999999999s",
+        "18446744073710s",
+    ] {
         assert_eq!(parse_duration(bad), None, "{bad}");
     }
 }
@@ -347,105 +375,5 @@ fn names_are_bounded_as_kubernetes_does_it() {
     for bad in ["", "-a", "a-", "a b", "A", "é", "a_b", "a/b", "..", "a\\n"] {
         assert_ne!(mistakes(&named(bad, "ns")), Vec::<String>::new(), "{bad}");
         assert_ne!(mistakes(&named("a", bad)), Vec::<String>::new(), "{bad}");
-    }
-}
-
-/// A YAML scalar in double quotes.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap()
-}
-
-fn label() -> impl Strategy<Value = String> {
-    "[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?"
-}
-
-/// Expressions and header values are any text here.
-fn text() -> impl Strategy<Value = String> {
-    any::<String>().prop_filter("an expression", |text| !text.trim().is_empty())
-}
-
-proptest! {
-    #[test]
-    fn a_rule_is_read_as_it_was_written(
-        name in label(),
-        namespace in label(),
-        condition in text(),
-        actions in prop::collection::vec(
-            (label(), prop::collection::btree_set(label(), 1..4)), 1..4),
-        header_values in prop::collection::vec(text(), 1..4),
-    ) {
-        let mut yaml = format!(
-            "apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata:\n  name: {}\n  \
-             namespace: {}\nspec:\n  match: {}\n  actions:\n",
-            quoted(&name), quoted(&namespace), quoted(&condition),
-        );
-        for (handler, instances) in &actions {
-            let instances: Vec<_> = instances.iter().map(|name| quoted(name)).collect();
-            yaml += &format!("  - handler: {}\n    instances:\n", quoted(handler));
-            for instance in instances {
-                yaml += &format!("    - {instance}\n");
-            }
-        }
-        let values: Vec<_> = header_values.iter().map(|value| quoted(value)).collect();
-        yaml += &format!("  requestHeaderOperations: [{{name: a, values: [{}]}}]\n", values.join(", "));
-
-        let read = one(&yaml);
-        prop_assert_eq!(read.key.name.as_str(), &name);
-        prop_assert_eq!(read.key.namespace.as_str(), &namespace);
-        let Spec::Rule(rule) = read.spec else { panic!() };
-        prop_assert_eq!(rule.match_expression.unwrap().value, condition);
-        let read_actions: Vec<_> = rule.actions.into_iter().map(|action| {
-            (action.handler.value, action.instances.into_iter().map(|text| text.value).collect())
-        }).collect();
-        prop_assert_eq!(read_actions, actions);
-        let read_values = rule.request_header_operations[0].values.iter();
-        prop_assert!(read_values.map(|text| &text.value).eq(&header_values));
-    }
-
-    #[test]
-    fn dimensions_are_read_as_they_were_written(
-        dimensions in prop::collection::btree_map(any::<String>(), text(), 0..6),
-    ) {
-        let mut yaml = resource("instance", "  compiledTemplate: metric\n  params:\n    dimensions:\n");
-        for (name, expression) in &dimensions {
-            // A quoted key of more than 1024 characters needs a `?` in YAML.
-            yaml += &format!("      ? {}\n      : {}\n", quoted(name), quoted(expression));
-        }
-        let merge_key = dimensions.contains_key("<<");
-        prop_assume!(!merge_key);
-        let Spec::Instance(Instance { fields, .. }) = one(&yaml).spec else { panic!() };
-        let written: BTreeMap<_, _> = dimensions
-            .into_iter()
-            .map(|(name, expression)| (format!("dimensions.{name}"), expression))
-            .collect();
-        let read = fields.into_iter().map(|(name, text)| (name, text.value));
-        prop_assert_eq!(read.collect::<BTreeMap<_, _>>(), written);
-    }
-
-    #[test]
-    fn parameters_are_read_as_the_json_that_was_written(
-        texts in prop::collection::btree_map("[a-z]{1,8}", any::<String>(), 0..6),
-        numbers in prop::collection::vec(any::<i64>(), 0..6),
-        truth in any::<bool>(),
-    ) {
-        let params = json!({"texts": texts, "numbers": numbers, "nested": [{"truth": truth}, null]});
-        let handler = handler(&format!("  compiledAdapter: stdio\n  params: {params}\n"));
-        prop_assert_eq!(handler.params.value(), &params);
-    }
-
-    #[test]
-    fn a_file_with_any_byte_changed_is_read_or_refused(at in 0usize..400, byte in 0u8..128) {
-        let mut bytes = resource(
-            "rule",
-            "  match: a == \"b\"\n  actions: &x\n  - handler: h\n    instances: [i, 'j']\n",
-        ).into_bytes();
-        let at = at % bytes.len();
-        bytes[at] = byte;
-        let text = String::from_utf8(bytes).unwrap();
-        let parsed = parse("test.yaml", &text);
-        prop_assert!(
-            parsed.resources.len() == 1 || !parsed.problems.is_empty(),
-            "a resource is lost without a word: {}", text
-        );
     }
 }

@@ -10,7 +10,7 @@ pub struct Connection {
     /// The longest a call may take, in nanoseconds, more than 0; no limit of its own if not written.
     pub timeout_nanos: Option<u64>,
     /// How both sides prove who they are; a connection in the clear if not written.
-    pub authentication: Option<Authentication>,
+    pub authentication: Option<Box<Authentication>>,
 }
 
 /// How the two ends of a [`Connection`] prove who they are.

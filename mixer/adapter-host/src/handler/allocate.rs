@@ -2,9 +2,9 @@ use mesh_attributes::OwnedValue;
 
 use super::Handler;
 use super::lease::until;
+use super::taken::Whole;
 use super::values::Lent;
 use crate::bindings::exports::mixmesh::adapter::quota;
-use crate::guest_text::cut;
 use crate::{CallError, InstanceIndex, Variety};
 
 /// How much of a quota is asked for.
@@ -57,11 +57,15 @@ impl Handler {
         let call = interface.call_allocate(&mut guest.store, instance.0, &dimensions, asked);
         let outcome = until(deadline, call).await;
         let grant = lease.finish(outcome)?.map_err(|error| self.refusal(error))?;
-        Ok(QuotaGrant {
-            code: grant.code,
-            message: cut(grant.message),
+        let mut whole = Whole::default();
+        let granted = QuotaGrant {
+            code: whole.code(grant.code),
+            message: whole.text(grant.message),
             amount: grant.amount.clamp(0, request.amount.saturating_abs()),
             valid_duration_ns: u64::try_from(grant.valid_duration).unwrap_or(0),
-        })
+        };
+        whole.is_whole(granted.amount == grant.amount);
+        self.note(&whole);
+        Ok(granted)
     }
 }

@@ -106,6 +106,7 @@ impl Handler {
         let surroundings = Surroundings {
             handler: spec.name.clone(),
             series: HandlerSeries::new(host.series(), &spec.name),
+            workloads: Arc::clone(host.workloads()),
             talk: TalkLimit::new(spec.limits.log_rate, std::time::Instant::now()),
             stream: OnceLock::new(),
             writes_refused: AtomicU64::new(0),

@@ -2,14 +2,13 @@ use mesh_attributes::OwnedValue;
 
 use super::Handler;
 use super::lease::until;
+use super::response::DirectResponse;
+use super::taken::{Whole, exact};
 use super::values::{Lent, Named};
 use crate::bindings::exports::mixmesh::adapter::{apikey, authorization};
 use crate::bindings::mixmesh::adapter::types;
 use crate::guest_text::cut;
 use crate::{CallError, Fault, InstanceIndex, Template, Variety};
-
-/// Headers of a direct response that are taken; an adapter that sends more is broken.
-const MAX_HEADERS: usize = 64;
 
 /// What an adapter decided about a request.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,17 +25,6 @@ pub struct CheckResult {
     pub direct_response: Option<DirectResponse>,
     /// Values under the names of [`Template::outputs`], for header operations.
     pub output: Vec<(&'static str, OwnedValue)>,
-}
-
-/// An HTTP response in the place of the service's.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DirectResponse {
-    /// The HTTP status; 0 is the one that goes with the code.
-    pub code: u16,
-    /// The body.
-    pub body: String,
-    /// Headers by name.
-    pub headers: Vec<(String, String)>,
 }
 
 impl Handler {
@@ -121,33 +109,33 @@ impl Handler {
             | Template::Kubernetes => unreachable!("the variety was checked"),
         };
         let mut result = self.decision(answer)?;
-        result.output.extend(output.map(|value| ("value", OwnedValue::String(cut(value)))));
+        // No header operation follows a denial.
+        if let Some(value) = output.filter(|_| result.code == 0) {
+            let value = exact(value).map_err(|why| self.refusal(why.into()))?;
+            result.output.push(("value", OwnedValue::String(value)));
+        }
         Ok(result)
     }
 
+    /// What an adapter answered, held to what can be made of it.
     fn decision(
         &self,
         answer: Result<types::CheckResult, types::CallError>,
     ) -> Result<CheckResult, CallError> {
         let decision = answer.map_err(|error| self.refusal(error))?;
+        let mut whole = Whole::default();
         let uses = decision.valid_use_count;
-        Ok(CheckResult {
-            code: decision.code,
-            message: cut(decision.message),
+        let response = decision.direct_response;
+        let result = CheckResult {
+            code: whole.code(decision.code),
+            message: whole.text(decision.message),
             valid_duration_ns: u64::try_from(decision.valid_duration).unwrap_or(0),
             valid_use_count: uses.map_or(-1, |uses| i32::try_from(uses).unwrap_or(i32::MAX)),
-            direct_response: decision.direct_response.map(|response| DirectResponse {
-                code: response.code,
-                body: cut(response.body),
-                headers: response
-                    .headers
-                    .into_iter()
-                    .take(MAX_HEADERS)
-                    .map(|header| (cut(header.name), cut(header.value)))
-                    .collect(),
-            }),
+            direct_response: response.map(|response| DirectResponse::take(response, &mut whole)),
             output: Vec::new(),
-        })
+        };
+        self.note(&whole);
+        Ok(result)
     }
 
     /// An adapter's own word that it cannot, counted.

@@ -2,9 +2,9 @@ use mesh_attributes::OwnedValue;
 
 use super::Handler;
 use super::lease::until;
+use super::taken::{TooLarge, exact, exact_map};
 use super::values::Named;
 use crate::bindings::exports::mixmesh::adapter::kubernetes;
-use crate::guest_text::cut;
 use crate::{CallError, InstanceIndex, Variety};
 
 impl Handler {
@@ -38,23 +38,35 @@ impl Handler {
         let outcome = until(deadline, call).await;
         let known = lease.finish(outcome)?.map_err(|error| self.refusal(error))?;
         let mut output = Vec::new();
-        if let Some(workload) = known.source {
-            add("source", workload, &mut output);
-        }
-        if let Some(workload) = known.destination {
-            let container = workload.container_name.clone();
-            add("destination", workload, &mut output);
-            if !container.is_empty() {
-                let container = OwnedValue::String(cut(container));
-                output.push(("destination_container_name".to_owned(), container));
-            }
-        }
+        collect(known, &mut output).map_err(|why| self.refusal(why.into()))?;
         Ok(output)
     }
 }
 
+fn collect(
+    known: kubernetes::Workloads,
+    output: &mut Vec<(String, OwnedValue)>,
+) -> Result<(), TooLarge> {
+    if let Some(workload) = known.source {
+        add("source", workload, output)?;
+    }
+    if let Some(mut workload) = known.destination {
+        let container = std::mem::take(&mut workload.container_name);
+        add("destination", workload, output)?;
+        if !container.is_empty() {
+            let container = OwnedValue::String(exact(container)?);
+            output.push(("destination_container_name".to_owned(), container));
+        }
+    }
+    Ok(())
+}
+
 /// What is known of a workload, under the names of one end.
-fn add(end: &str, workload: kubernetes::Workload, output: &mut Vec<(String, OwnedValue)>) {
+fn add(
+    end: &str,
+    workload: kubernetes::Workload,
+    output: &mut Vec<(String, OwnedValue)>,
+) -> Result<(), TooLarge> {
     let texts = [
         ("pod_uid", workload.pod_uid),
         ("pod_name", workload.pod_name),
@@ -65,16 +77,17 @@ fn add(end: &str, workload: kubernetes::Workload, output: &mut Vec<(String, Owne
         ("workload_namespace", workload.workload_namespace),
         ("owner", workload.owner),
     ];
-    let known = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    output
-        .extend(known.map(|(name, text)| (format!("{end}_{name}"), OwnedValue::String(cut(text)))));
+    for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+        output.push((format!("{end}_{name}"), OwnedValue::String(exact(text)?)));
+    }
     for (name, ip) in [("pod_ip", workload.pod_ip), ("host_ip", workload.host_ip)] {
         if matches!(ip.len(), 4 | 16) {
             output.push((format!("{end}_{name}"), OwnedValue::Bytes(ip)));
         }
     }
     if !workload.labels.is_empty() {
-        let labels = workload.labels.into_iter().map(|(k, v)| (cut(k), cut(v))).collect();
+        let labels = exact_map(workload.labels)?.into_iter().collect();
         output.push((format!("{end}_labels"), OwnedValue::StringMap(labels)));
     }
+    Ok(())
 }

@@ -8,8 +8,10 @@ mod generate;
 mod lease;
 mod pool;
 mod report;
+mod response;
 mod status;
 mod surroundings;
+mod taken;
 mod talk;
 mod values;
 
@@ -17,8 +19,9 @@ use std::sync::Arc;
 
 pub use self::allocate::{QuotaGrant, QuotaRequest};
 use self::breaker::Breaker;
-pub use self::check::{CheckResult, DirectResponse};
+pub use self::check::CheckResult;
 use self::pool::Pool;
+pub use self::response::DirectResponse;
 use self::status::Counts;
 pub use self::status::HandlerStatus;
 pub(crate) use self::surroundings::Surroundings;

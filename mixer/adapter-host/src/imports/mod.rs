@@ -4,6 +4,7 @@ mod clock;
 mod counters;
 mod log;
 mod metrics;
+mod workloads;
 
 use wasmtime::component::{HasSelf, Linker};
 
@@ -17,6 +18,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     host::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::workloads::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::counters::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 

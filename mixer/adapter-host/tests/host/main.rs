@@ -4,6 +4,10 @@
 
 mod cache;
 mod checks;
+mod excess;
 mod fixture;
 mod hostile;
+mod quota;
 mod reports;
+mod templates;
+mod workloads;
