@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_host::{AdapterHost, HostOptions, SeriesStore};
+use adapter_host::{AdapterHost, HostOptions, QuotaMetrics, SeriesStore};
 use anyhow::Context;
 use axum::Router;
 use axum::http::header;
@@ -70,6 +70,7 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     };
     let host = AdapterHost::new(HostOptions {
         cache_dir: options.compile_cache.clone(),
+        quota_metrics: QuotaMetrics::register(metrics.registry())?,
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
