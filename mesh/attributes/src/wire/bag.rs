@@ -164,10 +164,12 @@ impl<'a> WireBag<'a> {
 }
 
 impl Bag for WireBag<'_> {
+    #[inline]
     fn get(&self, name: &AttributeName) -> Option<Value<'_>> {
         self.value(self.find(name)?)
     }
 
+    #[inline]
     fn get_key(&self, name: &AttributeName, key: &str) -> KeyState<'_> {
         match self.find(name) {
             None | Some(Held::Unknown(_)) => KeyState::MapAbsent,
@@ -234,6 +236,10 @@ impl<'a> WireMap<'a> {
 
 impl StringMap for WireMap<'_> {
     fn get(&self, key: &str) -> Option<&str> {
+        // In a few entries the processor looks faster from end to end than back and forth.
+        if self.entries.len() <= INLINE_ENTRIES {
+            return self.entries.iter().find(|(other, _)| *other == key).map(|(_, value)| *value);
+        }
         let found = self.entries.binary_search_by(|(other, _)| by_length(other, key)).ok()?;
         Some(self.entries[found].1)
     }
