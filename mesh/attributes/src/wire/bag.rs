@@ -99,6 +99,7 @@ impl<'a> WireBag<'a> {
     }
 
     /// The place of the attribute with this name, or the place in `custom` to insert it.
+    #[inline]
     pub(super) fn place(&self, name: Name<'_>) -> Result<usize, usize> {
         match name {
             Name::Global(word) => usize::from(self.global[word.index()]).checked_sub(1).ok_or(0),
@@ -140,6 +141,7 @@ impl<'a> WireBag<'a> {
         }
     }
 
+    #[inline]
     fn find(&self, name: &AttributeName) -> Option<Held<'a>> {
         let name = match name {
             AttributeName::Global(word) => Name::Global(*word),
@@ -148,6 +150,7 @@ impl<'a> WireBag<'a> {
         self.place(name).ok().map(|at| self.attributes[at].held)
     }
 
+    #[inline]
     fn value(&self, held: Held<'a>) -> Option<Value<'_>> {
         Some(match held {
             Held::String(v) => Value::String(v),
