@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 use tonic::transport::{Channel, Endpoint};
 
 /// A Mixer that does not answer within this time is taken for away.
@@ -8,6 +9,24 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How the process exits when Mixer gives no answer.
 pub(crate) const CALL_FAILED: u8 = 3;
+
+/// Metadata of calls: `name=value` each.
+///
+/// # Errors
+/// For the first that is not of that form, or that no header can carry.
+pub(crate) fn call_headers(arguments: &[String]) -> Result<MetadataMap> {
+    let mut headers = MetadataMap::new();
+    for argument in arguments {
+        let (name, value) = argument
+            .split_once('=')
+            .with_context(|| format!("--header {argument}: expected NAME=VALUE"))?;
+        let key: AsciiMetadataKey =
+            name.parse().map_err(|_| anyhow!("--header {name}: no header has such a name"))?;
+        let value = value.parse().map_err(|_| anyhow!("--header {name}: no text for a header"))?;
+        headers.append(key, value);
+    }
+    Ok(headers)
+}
 
 /// A connection to the Mixer at `address`, host:port.
 pub(crate) async fn connect(address: &str) -> Result<Channel> {

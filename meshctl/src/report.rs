@@ -13,7 +13,7 @@ use tonic::Request;
 
 use crate::attributes::Attributes;
 use crate::load::Load;
-use crate::mixer::{CALL_FAILED, TIMEOUT, connect};
+use crate::mixer::{CALL_FAILED, TIMEOUT, call_headers, connect};
 use crate::output::Output;
 
 /// Reports larger than this are refused by a Mixer with its defaults.
@@ -29,6 +29,10 @@ pub(crate) struct Report {
 
     #[command(flatten)]
     attributes: Attributes,
+
+    /// Headers of the calls, such as a trace to join: traceparent=00-…-01. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    header: Vec<String>,
 
     #[command(flatten)]
     load: Load,
@@ -65,10 +69,12 @@ impl Report {
         let batch = self.batch_size.get();
         ensure!(batch <= MAX_BATCH, "--batch-size: at most {MAX_BATCH}");
         let request = request(&self.attributes.bag()?, batch, self.encoding)?;
+        let headers = call_headers(&self.header)?;
         let client = MixerClient::new(connect(&self.mixer).await?);
         let print = self.print_response || self.load.is_single();
         let call = move |_| {
             let (mut client, mut request) = (client.clone(), Request::new(request.clone()));
+            *request.metadata_mut() = headers.clone();
             async move {
                 request.set_timeout(TIMEOUT);
                 let (outcome, told) = match client.report(request).await {
