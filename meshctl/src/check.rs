@@ -23,7 +23,7 @@ use crate::output::Output;
 /// Ask a Mixer whether a request with these attributes may pass.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Mixer's gRPC port, host:port.
+    /// Mixer's gRPC port, host:port or unix:///path.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9091")]
     mixer: String,
 

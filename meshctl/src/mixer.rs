@@ -28,10 +28,14 @@ pub(crate) fn call_headers(arguments: &[String]) -> Result<MetadataMap> {
     Ok(headers)
 }
 
-/// A connection to the Mixer at `address`, host:port.
+/// A connection to the Mixer at `address`, host:port or unix:///path.
 pub(crate) async fn connect(address: &str) -> Result<Channel> {
-    Endpoint::new(format!("http://{address}"))
-        .with_context(|| format!("--mixer {address}: expected host:port"))?
+    let url = match address.strip_prefix("unix://") {
+        Some(path) => format!("unix:{path}"),
+        None => format!("http://{address}"),
+    };
+    Endpoint::new(url)
+        .with_context(|| format!("--mixer {address}: expected host:port or unix:///path"))?
         .connect_timeout(TIMEOUT)
         .connect()
         .await

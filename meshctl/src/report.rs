@@ -23,7 +23,7 @@ const MAX_BATCH: u32 = 10_000;
 /// with 2 when the command line is wrong, with 3 when it did not.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// Mixer's gRPC port, host:port.
+    /// Mixer's gRPC port, host:port or unix:///path.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9091")]
     mixer: String,
 

@@ -180,7 +180,7 @@ impl Mixer {
         let bag = &request.attributes;
         let (prepared, references) = self.prepare(&policy.check, bag);
         self.metrics.dispatch_instances.observe(prepared.len() as f64);
-        self.metrics.dispatch_destinations.observe(prepared.len() as f64);
+        self.metrics.dispatch_destinations.observe(destinations(&prepared) as f64);
         let outcomes = {
             let span = self.span("dispatch", SpanKind::Internal, span);
             let calls = prepared.into_iter().map(|call| self.call(call, span.context()));
@@ -301,6 +301,15 @@ impl<'p> PreparedCall<'p> {
         };
         Self { call, value }
     }
+}
+
+/// How many handlers the calls go to. They are few: comparing all is faster than a set.
+fn destinations(calls: &[PreparedCall<'_>]) -> usize {
+    let handler = |call: &PreparedCall<'_>| Arc::as_ptr(&call.call.target.handler);
+    let is_first = |(at, call): &(usize, &PreparedCall<'_>)| {
+        calls[..*at].iter().all(|before| handler(before) != handler(call))
+    };
+    calls.iter().enumerate().filter(is_first).count()
 }
 
 /// What one handler said, or Mixer in its place.

@@ -284,9 +284,34 @@ fn connections_beyond_the_limit_are_closed_and_counted() -> Result<()> {
 }
 
 #[test]
+fn a_socket_in_the_file_system_serves_and_goes_with_the_process() -> Result<()> {
+    let mesh = TestMesh::new()?.with_demo_file("deny.yaml")?;
+    // The path of a socket is short; that of the test's folder may not be.
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("mixer.sock");
+    let address = format!("unix://{}", path.display());
+    let mut mixer = with_flags(mesh, &["--grpc", &address]).start_mixer()?;
+    let ask = || -> Result<Output> {
+        let mut meshctl = Command::new(Layout::of_checkout().binary("meshctl")?);
+        Ok(meshctl.args(["check", "--mixer", &address]).args(REQUEST).output()?)
+    };
+    let denied = ask()?;
+    ensure!(denied.status.code() == Some(1), "{}", text(&denied));
+    // A killed process leaves its socket behind; the next one takes its place.
+    mixer.kill()?;
+    ensure!(path.exists());
+    mixer.restart()?;
+    let denied = ask()?;
+    ensure!(denied.status.code() == Some(1), "{}", text(&denied));
+    mixer.terminate(LIMIT)?;
+    ensure!(!path.exists(), "the socket is left behind");
+    Ok(())
+}
+
+#[test]
 fn a_check_leaves_spans_of_its_dispatch_and_of_each_handler_in_the_callers_trace() -> Result<()> {
     let collector = SpanCollector::start()?;
-    let mesh = TestMesh::new()?.with_demo_file("deny.yaml")?;
+    let mesh = TestMesh::new()?.with_demo_file("deny.yaml")?.with_demo_file("metrics.yaml")?;
     let mixer = mesh.with(|mesh| mesh.mixer().zipkin = Some(collector.url())).start_mixer()?;
     let trace = "80f198ee56343ba864fe8b2a57d3eff7";
     let parent = format!("00-{trace}-e457b5a2e4d86bd1-01");
@@ -295,12 +320,12 @@ fn a_check_leaves_spans_of_its_dispatch_and_of_each_handler_in_the_callers_trace
     // Not sampled: no span.
     let unsampled = format!("traceparent={}", parent.replace("-01", "-00"));
     meshctl(&mixer, "check", &["--header", &unsampled])?;
-    let told = meshctl(&mixer, "report", &["--header", &format!("traceparent={parent}")])?;
+    let header = format!("traceparent={parent}");
+    let told = meshctl(&mixer, "report", &["-s", "context.protocol=http", "--header", &header])?;
     ensure!(told.status.success(), "{}", text(&told));
-    let spans = wait_until("four spans", LIMIT, || {
+    let spans = wait_until("five spans", LIMIT, || {
         let spans = collector.spans();
-        let has = |name: &str| spans.iter().any(|span| span["name"] == name);
-        ensure!(has("report") && has("check"), "there are {}", spans.len());
+        ensure!(spans.len() >= 5, "there are {}", spans.len());
         Ok(spans)
     })?;
     let id_of = |name: &str| -> Result<Value> {
@@ -317,8 +342,11 @@ fn a_check_leaves_spans_of_its_dispatch_and_of_each_handler_in_the_callers_trace
         dispatch["parentId"] == check["id"] && call["parentId"] == dispatch["id"],
         "{spans:#?}"
     );
+    let report = id_of("report")?;
+    let counted = spans.iter().filter(|span| span["parentId"] == report["id"]);
+    ensure!(counted.count() == 1, "the call of the metrics' handler: {spans:#?}");
     wait_until("the counts", LIMIT, || {
-        ensure!(mixer.metrics()?.count("mixer_spans_exported_total", &[]) == 4);
+        ensure!(mixer.metrics()?.count("mixer_spans_exported_total", &[]) == 5);
         Ok(())
     })
 }
