@@ -17,7 +17,7 @@ use tonic::transport::Channel;
 
 use crate::attributes::{Attributes, quotas};
 use crate::load::Load;
-use crate::mixer::{CALL_FAILED, TIMEOUT, call_headers, connect};
+use crate::mixer::{CALL_FAILED, TIMEOUT, call_headers, connect, refusal};
 use crate::output::Output;
 
 /// Ask a Mixer whether a request with these attributes may pass.
@@ -118,7 +118,7 @@ async fn ask(
         Ok(response) => response,
         Err(status) => {
             if print.is_some() {
-                eprintln!("Mixer refused the call: {}: {}", status.code(), status.message());
+                eprintln!("{}", refusal(&status));
             }
             return Ok(format!("{:?}", status.code()));
         }

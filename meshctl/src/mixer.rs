@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use tonic::Status;
 use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 use tonic::transport::{Channel, Endpoint};
 
@@ -26,6 +27,16 @@ pub(crate) fn call_headers(arguments: &[String]) -> Result<MetadataMap> {
         headers.append(key, value);
     }
     Ok(headers)
+}
+
+/// Why Mixer gave no answer, and when it wants to be asked again.
+pub(crate) fn refusal(status: &Status) -> String {
+    let mut text = format!("Mixer refused the call: {}: {}", status.code(), status.message());
+    let again = status.metadata().get("grpc-retry-pushback-ms");
+    if let Some(millis) = again.and_then(|again| again.to_str().ok()) {
+        text.push_str(&format!(" (again in {millis} ms)"));
+    }
+    text
 }
 
 /// A connection to the Mixer at `address`, host:port or unix:///path.

@@ -13,7 +13,7 @@ use tonic::Request;
 
 use crate::attributes::Attributes;
 use crate::load::Load;
-use crate::mixer::{CALL_FAILED, TIMEOUT, call_headers, connect};
+use crate::mixer::{CALL_FAILED, TIMEOUT, call_headers, connect, refusal};
 use crate::output::Output;
 
 /// Reports larger than this are refused by a Mixer with its defaults.
@@ -77,14 +77,20 @@ impl Report {
             *request.metadata_mut() = headers.clone();
             async move {
                 request.set_timeout(TIMEOUT);
-                let (outcome, told) = match client.report(request).await {
-                    Ok(_) => ("OK".to_owned(), String::new()),
-                    Err(status) => (format!("{:?}", status.code()), status.message().to_owned()),
-                };
-                if print {
-                    println!("{outcome} {told}");
+                match client.report(request).await {
+                    Ok(_) => {
+                        if print {
+                            println!("OK");
+                        }
+                        Ok("OK".to_owned())
+                    }
+                    Err(status) => {
+                        if print {
+                            eprintln!("{}", refusal(&status));
+                        }
+                        Ok(format!("{:?}", status.code()))
+                    }
                 }
-                Ok(outcome)
             }
         };
         let summary = self.load.run(call).await?;

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use testbed::http::{Answer, Connection, get};
-use testbed::{Layout, Mixer, SpanCollector, TestMesh, wait_until};
+use testbed::{Launch, Layout, Mixer, SpanCollector, TestMesh, free_address, wait_until};
 
 use crate::readings::LIMIT;
 
@@ -104,6 +104,37 @@ fn mistakes_in_options_are_told_at_once_and_nothing_is_started() -> Result<()> {
     ])?;
     let told = text(&late);
     ensure!(!late.status.success() && told.contains("configuration folder /nowhere"), "{told}");
+    Ok(())
+}
+
+#[test]
+fn a_mixer_without_configuration_is_alive_and_waits_for_it() -> Result<()> {
+    let mesh = TestMesh::new()?.with_demo_file("deny.yaml")?;
+    let layout = Layout::of_checkout();
+    let late = mesh.folder().join("late");
+    let http = free_address()?.to_string();
+    let mut process = Launch::new("mixer", layout.binary("mixer")?, mesh.folder())
+        .arg("serve")
+        .arg("--config")
+        .arg(&late)
+        .arg("--adapters")
+        .arg(layout.adapters())
+        .arg("--http")
+        .arg(&http)
+        .arg("--grpc")
+        .arg(free_address()?.to_string())
+        .arg("--prometheus")
+        .arg(free_address()?.to_string())
+        .start()?;
+    process
+        .wait_until("it to live", LIMIT, || get(&format!("http://{http}/healthz"))?.require_ok())?;
+    let waits = get(&format!("http://{http}/readyz"))?;
+    ensure!(waits.status == 503 && waits.text().contains("configuration"), "{}", waits.text());
+    ensure!(get(&format!("http://{http}/debug/config"))?.status == 503);
+    fs::rename(mesh.config(), &late)?;
+    process.wait_until("it to be ready", LIMIT, || {
+        get(&format!("http://{http}/readyz"))?.require_ok()
+    })?;
     Ok(())
 }
 
@@ -251,10 +282,11 @@ fn a_rate_limit_refuses_with_a_hint_and_logonly_only_counts() -> Result<()> {
         let flags = ["--shedding", mode, "--max-requests-per-second", "1", "--burst-size", "2"];
         let cacheless = ["--check-cache-bytes", "0"];
         let mixer = with_flags(with_flags(mesh, &flags), &cacheless).start_mixer()?;
-        let checks = meshctl(&mixer, "check", &["--repeat", "30"])?;
+        let checks = meshctl(&mixer, "check", &["--repeat", "30", "--print-response"])?;
         let outcomes = &summary(&checks)?["outcomes"];
         let shed = outcomes["Unavailable"].as_u64().unwrap_or(0);
         ensure!((shed == 0) == passes, "{mode}: {}", text(&checks));
+        ensure!(text(&checks).contains(" (again in ") != passes, "{mode}: {}", text(&checks));
         let rate = [("kind", "check"), ("reason", "rate")];
         let counted = mixer.metrics()?.count("mixer_loadshedding_requests_throttled", &rate);
         ensure!(counted > 0 && (passes || counted == shed), "{mode}: {counted} of {shed}");
