@@ -65,7 +65,7 @@ impl Loopback {
             Threads::Own => Some(Builder::new_multi_thread().enable_all().build()?),
             Threads::Shared => None,
         };
-        let mut serving = server.as_ref().unwrap_or(&runtime).spawn(mixer::serve(options));
+        let mut serving = server.as_ref().unwrap_or(&runtime).spawn(mixer::serve(options, None));
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
         let channel = runtime
             .block_on(async {

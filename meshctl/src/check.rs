@@ -17,7 +17,7 @@ use tonic::transport::Channel;
 
 use crate::attributes::{Attributes, quotas};
 use crate::load::Load;
-use crate::mixer::{CALL_FAILED, TIMEOUT, call_headers, connect, refusal};
+use crate::mixer::{CALL_FAILED, TIMEOUT, WrongArguments, call_headers, connect, refusal};
 use crate::output::Output;
 
 /// Ask a Mixer whether a request with these attributes may pass.
@@ -54,9 +54,9 @@ impl Check {
     /// Exits with 0 when every call said that the request may pass, with 1 when one said that it may not,
     /// with 3 when one was not answered.
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let quotas = quotas(&self.quotas)?;
-        let bag = self.attributes.bag()?;
-        let headers = call_headers(&self.header)?;
+        let quotas = quotas(&self.quotas).context(WrongArguments)?;
+        let bag = self.attributes.bag().context(WrongArguments)?;
+        let headers = call_headers(&self.header).context(WrongArguments)?;
         let client = MixerClient::new(connect(&self.mixer).await?);
         let print = (self.print_response || self.load.is_single()).then_some(self.output);
         let call = move |number| {

@@ -1,9 +1,23 @@
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use tonic::Status;
 use tonic::metadata::{AsciiMetadataKey, MetadataMap};
 use tonic::transport::{Channel, Endpoint};
+
+/// Marks mistakes of whoever wrote the command line: the process exits as clap does for those it finds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WrongArguments;
+
+/// How the process exits then.
+pub(crate) const WRONG_ARGUMENTS: u8 = 2;
+
+impl fmt::Display for WrongArguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the command line is wrong")
+    }
+}
 
 /// A Mixer that does not answer within this time is taken for away.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);

@@ -195,6 +195,35 @@ fn dashboards_find_mixers_metrics_under_their_names() -> Result<()> {
 }
 
 #[test]
+fn reports_of_either_encoding_count_every_request_and_exit_codes_tell_what_happened() -> Result<()>
+{
+    let mut mixer = TestMesh::new()?.with_demo_file("deny.yaml")?.start_mixer()?;
+    for encoding in ["delta", "independent"] {
+        let load = ["--repeat", "10", "--concurrency", "3", "--batch-size", "7", "--rate", "1000"];
+        let told = meshctl(&mixer, "report", &[&load[..], &["--encoding", encoding]].concat())?;
+        ensure!(told.status.success(), "{}", text(&told));
+        let told = summary(&told)?;
+        ensure!(
+            told["outcomes"] == json!({ "OK": 10 }) && told["micros"]["p99"].is_u64(),
+            "{told}"
+        );
+    }
+    ensure!(mixer.metrics()?.count("mixer_reports_received_total", &[]) == 140);
+    let passes = meshctl(&mixer, "check", &["-s", "request.path=/"])?;
+    ensure!(passes.status.code() == Some(0), "{}", text(&passes));
+    for wrong in [&["-i", "a.b=x"][..], &["--concurrency", "0"], &["--header", "nothing"]] {
+        let refused = meshctl(&mixer, "check", wrong)?;
+        ensure!(refused.status.code() == Some(2), "{}", text(&refused));
+    }
+    mixer.kill()?;
+    for command in ["check", "report"] {
+        let silent = meshctl(&mixer, command, &[])?;
+        ensure!(silent.status.code() == Some(3), "{}", text(&silent));
+    }
+    Ok(())
+}
+
+#[test]
 fn debug_pages_show_what_is_in_force_and_the_log_changes_its_level() -> Result<()> {
     let mixer =
         TestMesh::new()?.with_demo_file("deny.yaml")?.with_demo_file("list.yaml")?.start_mixer()?;
