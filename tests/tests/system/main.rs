@@ -10,6 +10,7 @@ mod checks;
 mod components;
 mod edits;
 mod hostile;
+mod operations;
 mod outage;
 mod readings;
 mod reports;
