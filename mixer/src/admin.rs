@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
+use mesh_config::SourceStatus;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::handlers::{HandlerState, HandlerUnit};
 use crate::policy::NamespaceState;
 use crate::service::Mixer;
+use crate::source::describe;
 
-/// `/debug/config`: the revision, the generation of each namespace, the handlers and their state, and
+/// `/debug/config`: the source, the revision, the generation of each namespace, the handlers and their state, and
 /// every mistake in the configuration.
-pub(crate) fn debug_router(mixer: Arc<Mixer>) -> Router {
-    Router::new().route("/debug/config", get(move || std::future::ready(Json(config(&mixer)))))
+pub(crate) fn debug_router(mixer: Arc<Mixer>, source: watch::Receiver<SourceStatus>) -> Router {
+    let show = move || std::future::ready(Json(config(&mixer, &source.borrow())));
+    Router::new().route("/debug/config", get(show))
 }
 
-fn config(mixer: &Mixer) -> Value {
+fn config(mixer: &Mixer, source: &SourceStatus) -> Value {
     let policy = mixer.policy();
     let announcement = policy.announcement();
     let namespaces: serde_json::Map<String, Value> = announcement
@@ -25,6 +29,7 @@ fn config(mixer: &Mixer) -> Value {
         .map(|(name, state)| (name.clone(), namespace(state)))
         .collect();
     json!({
+        "source": describe(source),
         "revision": policy.revision(),
         "default": namespace(&announcement.default),
         "namespaces": namespaces,

@@ -17,6 +17,7 @@ mod policy;
 mod report;
 mod serve;
 mod service;
+mod source;
 mod spans;
 mod validate;
 

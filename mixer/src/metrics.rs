@@ -30,6 +30,10 @@ pub struct Metrics {
     pub(crate) config_rules: IntGauge,
     pub(crate) config_handlers: IntGauge,
     pub(crate) config_generation_changes: IntCounter,
+    pub(crate) source_connected: IntGauge,
+    pub(crate) source_age: Gauge,
+    pub(crate) source_resyncs: IntCounter,
+    pub(crate) source_reconnects: IntCounter,
     pub(crate) handlers_built: IntCounter,
     pub(crate) handlers_reused: IntCounter,
     pub(crate) handlers_closed: IntCounter,
@@ -71,10 +75,18 @@ impl Metrics {
         };
         let config_revision = Gauge::new(
             "mixer_config_revision",
-            "Revision of the configuration in force: the newest modification time of its folder, ns.",
+            "Revision of the configuration in force: that of etcd or Kubernetes, or a folder's newest \
+             modification time in ns.",
         )
         .expect(ok);
         r.register(Box::new(config_revision.clone())).expect(ok);
+        let source_age = Gauge::new(
+            "mixer_config_source_age_seconds",
+            "Time since the configuration source last knew that it had the newest data, or since the \
+             start while it has none.",
+        )
+        .expect(ok);
+        r.register(Box::new(source_age.clone())).expect(ok);
         let check_seconds = Histogram::with_opts(
             HistogramOpts::new(
                 "mixer_check_duration_seconds",
@@ -163,6 +175,19 @@ impl Metrics {
             config_generation_changes: counter(
                 "mixer_config_generation_changes_total",
                 "Changes of a namespace's check generation.",
+            ),
+            source_connected: gauge(
+                "mixer_config_source_connected",
+                "1 while changes of the configuration would be noticed.",
+            ),
+            source_age,
+            source_resyncs: counter(
+                "mixer_config_source_resyncs_total",
+                "Times the whole configuration was read again.",
+            ),
+            source_reconnects: counter(
+                "mixer_config_source_reconnects_total",
+                "Times the configuration source was reached again.",
             ),
             handlers_built: counter("mixer_handler_new_handlers_total", "Handlers built."),
             handlers_reused: counter(

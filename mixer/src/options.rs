@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use mesh_config::SourceLocation;
 use mesh_runtime::LogFormat;
 
 use crate::check_cache::DEFAULT_CACHE_BYTES;
@@ -12,10 +13,12 @@ pub const DEFAULT_ROOT_NAMESPACE: &str = "istio-system";
 /// What `mixer serve` is told.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Folder of configuration: YAML of the kinds attributemanifest, handler, instance and rule. Changes
-    /// take effect as they are saved.
-    #[arg(long, value_name = "DIR")]
-    pub config: PathBuf,
+    /// Where configuration is: a folder of YAML files, `etcd://HOST:PORT[,HOST:PORT]/PREFIX`,
+    /// `etcds://…?ca=FILE[&cert=FILE&key=FILE]` with TLS (either with `user=NAME&password-file=FILE`), or
+    /// `k8s://[?namespace=A,B&context=NAME]`. Changes take effect as they are saved; while the source is
+    /// away, what was read stays in force.
+    #[arg(long, value_name = "DIR|URL")]
+    pub config: SourceLocation,
 
     /// Address of the gRPC port: Check, Report and the watch of generations.
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:9091")]

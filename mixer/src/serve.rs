@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use adapter_host::{AdapterHost, HostOptions, SeriesStore};
@@ -9,7 +9,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use mesh_api::watch::v1::watch_server::WatchServer;
-use mesh_config::{ConfigSet, FolderSource};
+use mesh_config::{ConfigSet, Source};
 use mesh_runtime::{
     Drain, Readiness, SpanExport, Tasks, admin_router, serve_http, until_terminated,
 };
@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
 use crate::service::Mixer;
+use crate::source::{export_status, once_configured};
 
 /// How long requests under way, and then reports in queues, may take when the process ends.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -41,7 +42,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Serves until SIGTERM or SIGINT, then finishes what is under way.
 ///
 /// # Errors
-/// When the configuration folder cannot be read, a port is taken, or the adapter host cannot start.
+/// When the configuration folder, or a file that the source's URL names, cannot be read, a port is taken, or the adapter host cannot start.
 /// Mistakes within the configuration are no errors: they are logged and shown at `/debug/config`.
 pub async fn serve(options: Options) -> anyhow::Result<()> {
     let metrics = Metrics::new();
@@ -51,6 +52,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     let mut tasks = Tasks::new();
 
     let http = bind("HTTP", options.http).await?;
+    let http_address = http.local_addr()?;
     let admin = admin_router(readiness.clone(), metrics.registry().clone());
 
     let spans = options.zipkin.as_deref().map(|url| SpanExport::open("mixer", url)).transpose()?;
@@ -63,35 +65,52 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
-    let (source, configs) = FolderSource::open(&options.config)
-        .with_context(|| format!("configuration folder {}", options.config.display()))?;
-    let first = configs.borrow().clone();
+    let (source, mut feed) = Source::open(&options.config)
+        .with_context(|| format!("configuration source {}", options.config))?;
+    let drain = tasks.drain_signal();
+    tasks.start("configuration source", source.run(wait_for(drain.clone())));
+    let status = feed.status.clone();
+    tasks.start("source metrics", export_status(status.clone(), metrics.clone(), drain.clone()));
+    let debug = Arc::new(OnceLock::new());
+    tasks.start("http", {
+        let routes = admin.fallback_service(once_configured(Arc::clone(&debug), status.clone()));
+        logged("http", serve_http(http, routes, drain.clone()))
+    });
+    let mut first = None;
+    tasks
+        .run_until(async {
+            tokio::select! {
+                read = feed.first() => first = read,
+                () = until_told_to_end() => {}
+            }
+        })
+        .await;
+    let Some(first) = first else {
+        tasks.drain(DRAIN).await;
+        return Ok(());
+    };
     let mut builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
     let policy = builder.build(&first).await;
     let tracer = spans.as_ref().map(SpanExport::tracer);
     let mixer = Arc::new(Mixer::new(policy, options.check_cache_bytes, metrics.clone(), tracer));
+    // Set once.
+    let _set = debug.set(debug_router(Arc::clone(&mixer), status));
     configured.open();
 
     let grpc = bind("gRPC", options.grpc).await?;
     let prometheus = bind("Prometheus", options.prometheus).await?;
     info!(
         grpc = %grpc.local_addr()?,
-        http = %http.local_addr()?,
+        http = %http_address,
         prometheus = %prometheus.local_addr()?,
         "mixer serves"
     );
     let (give_back, given_back) = oneshot::channel();
-    let drain = tasks.drain_signal();
-    tasks.start("configuration source", source.run(wait_for(drain.clone())));
     tasks.start(
         "configuration",
-        follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
+        follow(feed.configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
     );
     tasks.start("grpc", serve_grpc(grpc, Arc::clone(&mixer), drain.clone()));
-    tasks.start("http", {
-        let routes = admin.merge(debug_router(Arc::clone(&mixer)));
-        logged("http", serve_http(http, routes, drain.clone()))
-    });
     tasks.start(
         "prometheus",
         logged("prometheus", serve_http(prometheus, scrape(series), drain.clone())),
@@ -99,13 +118,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     tasks.start("metrics", refresh(Arc::clone(&mixer), drain));
     listening.open();
 
-    tasks.run_until(async {
-        if let Err(cause) = until_terminated().await {
-            error!(%cause, "signals cannot be received; the process will be killed instead of drained");
-            std::future::pending::<()>().await;
-        }
-    })
-    .await;
+    tasks.run_until(until_told_to_end()).await;
     info!("mixer drains");
     listening.close();
     tasks.drain(DRAIN).await;
@@ -118,6 +131,13 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     }
     info!("mixer ends");
     Ok(())
+}
+
+async fn until_told_to_end() {
+    if let Err(cause) = until_terminated().await {
+        error!(%cause, "signals cannot be received; the process will be killed instead of drained");
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Adapters lie beside the executable's folder, as `cargo xtask build` leaves them.

@@ -88,6 +88,11 @@ impl Layout {
         self.setup().join("envoy")
     }
 
+    /// etcd as set-up found or unpacked it.
+    pub fn etcd(&self) -> PathBuf {
+        self.setup().join("etcd")
+    }
+
     /// Prometheus as set-up found or unpacked it.
     pub fn prometheus(&self) -> PathBuf {
         self.setup().join("prometheus")

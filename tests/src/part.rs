@@ -11,6 +11,8 @@ pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
 pub enum Part {
     /// Envoy, which the system tests run.
     Envoy,
+    /// etcd, which holds configuration.
+    Etcd,
     /// Prometheus, which scrapes the series.
     Prometheus,
     /// Zipkin, which shows the spans.
@@ -19,12 +21,13 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Envoy, Self::Prometheus, Self::Zipkin];
+    pub const ALL: [Self; 4] = [Self::Envoy, Self::Etcd, Self::Prometheus, Self::Zipkin];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Envoy => "Envoy",
+            Self::Etcd => "etcd",
             Self::Prometheus => "Prometheus",
             Self::Zipkin => "Zipkin",
         }
@@ -36,6 +39,9 @@ impl Part {
             Self::Envoy => {
                 "install Python 3 with venv and pip (Debian: apt-get install python3-venv), then \
                  `cargo xtask setup`"
+            }
+            Self::Etcd => {
+                "install it (Debian: apt-get install etcd-server), then `cargo xtask setup`"
             }
             Self::Prometheus => {
                 "install it (Debian: apt-get install prometheus), then `cargo xtask setup`"
@@ -51,6 +57,7 @@ impl Part {
     pub fn is_present(self, layout: &Layout) -> bool {
         match self {
             Self::Envoy => layout.envoy().exists(),
+            Self::Etcd => layout.etcd().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Zipkin => layout.zipkin_jar().exists(),
         }

@@ -8,6 +8,7 @@
 mod attribute_types;
 mod catalog;
 mod error;
+mod etcd;
 mod folder;
 mod key;
 mod merge;
@@ -19,10 +20,12 @@ mod read;
 mod reference;
 mod resource;
 mod set;
+mod source;
 mod yaml;
 
 pub use catalog::{CompiledAdapter, CompiledTemplate};
 pub use error::ConfigError;
+pub use etcd::EtcdSource;
 pub use folder::FolderSource;
 pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
 pub use origin::{Origin, Problem, Text};
@@ -36,3 +39,7 @@ pub use resource::{
     RateLimitSampling, Resource, Rule, Sampling, Spec,
 };
 pub use set::{ConfigSet, Revision};
+pub use source::{
+    EtcdLocation, EtcdLogin, EtcdTls, KubernetesLocation, Source, SourceFeed, SourceLocation,
+    SourceStatus,
+};
