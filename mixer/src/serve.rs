@@ -66,6 +66,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     })?;
     let series = Arc::clone(host.series());
     let (source, mut feed) = Source::open(&options.config)
+        .await
         .with_context(|| format!("configuration source {}", options.config))?;
     let drain = tasks.drain_signal();
     tasks.start("configuration source", source.run(wait_for(drain.clone())));

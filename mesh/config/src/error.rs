@@ -47,4 +47,9 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
+    /// Nothing tells who and where the Kubernetes API server is.
+    #[error(
+        "no way to the Kubernetes API server: is there a kubeconfig file, with the context that is meant?"
+    )]
+    Kubernetes(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -25,8 +25,8 @@ pub(crate) struct Followed {
 
 impl Followed {
     /// Begins to follow what is at `url`.
-    pub(crate) fn of(url: &str) -> Result<Self> {
-        let (source, feed) = Source::open(&url.parse()?)?;
+    pub(crate) async fn of(url: &str) -> Result<Self> {
+        let (source, feed) = Source::open(&url.parse()?).await?;
         let (end, ended) = oneshot::channel::<()>();
         let mut tasks = JoinSet::new();
         tasks.spawn(source.run(async { drop(ended.await) }));

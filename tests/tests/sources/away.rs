@@ -14,7 +14,7 @@ use crate::store::Store;
 async fn a_killed_etcd_leaves_the_last_configuration_in_force_and_is_found_again() -> Result<()> {
     require_part!(Etcd);
     let mut store = Store::start()?.with("/mesh/one", &handler("one", 1))?;
-    let mut followed = store.follow()?;
+    let mut followed = store.follow().await?;
     followed.until_names(&["one"]).await?;
     store.etcd.kill()?;
     let lost = followed.until_status("the loss", |status| !status.connected).await?;
@@ -102,7 +102,7 @@ async fn endpoints_are_tried_in_turn_and_for_ever() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (dead, line_end) = (free_address()?, free_address()?);
     // Nobody is there at the start.
-    let mut followed = Followed::of(&format!("etcd://{dead},{line_end}/mesh"))?;
+    let mut followed = Followed::of(&format!("etcd://{dead},{line_end}/mesh")).await?;
     followed.until_status("a failure", |status| status.error.is_some()).await?;
     assert!(!followed.status().synced && followed.status().age().is_none());
     let also_at = [format!("http://{line_end}")];

@@ -21,7 +21,7 @@ async fn a_thousand_keys_are_read_in_pages_and_changed() -> Result<()> {
     require_part!(Etcd);
     let store = Store::start()?;
     put_many(&store, 1000, 1)?;
-    let mut followed = store.follow()?;
+    let mut followed = store.follow().await?;
     let first = followed.until("all of them", |set| set.resources.len() == 1000).await?;
     put_many(&store, 1000, 2)?;
     let changed = followed
@@ -42,7 +42,7 @@ async fn values_too_large_for_one_message_together_are_read_in_smaller_pages() -
     for number in 0..20 {
         store.etcd.put_bytes(format!("/mesh/large{number:02}").as_bytes(), &value)?;
     }
-    let mut followed = store.follow()?;
+    let mut followed = store.follow().await?;
     let set = followed.until_names(&["last"]).await?;
     assert_eq!(set.problems.len(), 20);
     assert_eq!(followed.status().problems, 20);
@@ -59,7 +59,7 @@ async fn compaction_while_all_is_read_does_no_harm() -> Result<()> {
     for value in 2..40 {
         newest = store.etcd.put("/mesh/h0000", &handler("h0000", value))?;
         if value % 4 == 0 {
-            followed.push(store.follow()?);
+            followed.push(store.follow().await?);
         }
         store.etcd.compact(newest)?;
     }

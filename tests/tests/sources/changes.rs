@@ -16,7 +16,7 @@ async fn keys_are_read_and_followed_at_etcds_own_revisions() -> Result<()> {
         .with("/mesh/more/two", &format!("{}{}", handler("two", 1), handler("three", 1)))?
         .with("/meshes/other", &handler("other", 1))?;
     let newest = store.etcd.put("/elsewhere", "x")?;
-    let mut followed = store.follow()?;
+    let mut followed = store.follow().await?;
     let set = followed.until_names(&["one", "three", "two"]).await?;
     assert_eq!(set.revision, Revision(newest));
     assert_eq!(set.problems, []);
@@ -43,7 +43,7 @@ async fn keys_are_read_and_followed_at_etcds_own_revisions() -> Result<()> {
 async fn a_transaction_comes_into_force_as_a_whole() -> Result<()> {
     require_part!(Etcd);
     let store = Store::start()?.with("/mesh/old", &handler("old", 1))?;
-    let mut followed = store.follow()?;
+    let mut followed = store.follow().await?;
     followed.until_names(&["old"]).await?;
     let (a, b) = (handler("a", 1), handler("b", 1));
     for round in 0..20 {
@@ -74,7 +74,7 @@ async fn a_transaction_comes_into_force_as_a_whole() -> Result<()> {
 async fn a_mistake_keeps_the_version_before_and_names_key_and_line() -> Result<()> {
     require_part!(Etcd);
     let store = Store::start()?.with("/mesh/one", &handler("one", 1))?;
-    let mut followed = store.follow()?;
+    let mut followed = store.follow().await?;
     let good = followed.until_names(&["one"]).await?;
     store.etcd.put("/mesh/one", &handler("one", 2).replace("denier", "deniers"))?;
     let set = followed.until_problem(&["/mesh/one:7:", "handler one.istio-system"]).await?;

@@ -63,9 +63,9 @@ async fn etcd_is_followed_over_tls_with_certificates_on_both_sides() -> Result<(
     let shown = |name: &str| authority.file(name).display().to_string();
     let url = format!("etcds://{address}/mesh?ca={}", shown("ca.pem"));
     let with_identity = format!("{url}&cert={}&key={}", shown("client.pem"), shown("client.key"));
-    Followed::of(&with_identity)?.until_names(&["one"]).await?;
+    Followed::of(&with_identity).await?.until_names(&["one"]).await?;
 
-    let mut anonymous = Followed::of(&url)?;
+    let mut anonymous = Followed::of(&url).await?;
     anonymous.until_status("a refusal", |status| status.error.is_some()).await?;
     let stranger = Authority::new()?.file("ca.pem").display().to_string();
     let mut deceived = Followed::of(&format!("etcds://{address}/mesh?ca={stranger}"));
@@ -100,17 +100,17 @@ async fn a_user_logs_in_and_a_wrong_password_is_told() -> Result<()> {
     fs::write(&password, "secret\n")?;
     let login = format!("user=mixer&password-file={}", password.display());
     let url = |prefix: &str| format!("etcd://{}/{prefix}", etcd.address());
-    Followed::of(&format!("{}?{login}", url("mesh")))?.until_names(&["one"]).await?;
+    Followed::of(&format!("{}?{login}", url("mesh"))).await?.until_names(&["one"]).await?;
 
     fn says(part: &str) -> impl FnMut(&mesh_config::SourceStatus) -> bool {
         move |status| status.error.as_ref().is_some_and(|error| error.contains(part))
     }
-    let mut elsewhere = Followed::of(&format!("{}?{login}", url("others")))?;
+    let mut elsewhere = Followed::of(&format!("{}?{login}", url("others"))).await?;
     elsewhere.until_status("no permission", says("read access to the whole prefix")).await?;
-    let mut nobody = Followed::of(&url("mesh"))?;
+    let mut nobody = Followed::of(&url("mesh")).await?;
     nobody.until_status("no login", says("etcd asks for a login")).await?;
     fs::write(&password, "guess")?;
-    let mut guesser = Followed::of(&format!("{}?{login}", url("mesh")))?;
+    let mut guesser = Followed::of(&format!("{}?{login}", url("mesh"))).await?;
     guesser.until_status("a wrong password", says("are name and password right")).await?;
     // A password that is corrected is read without a restart.
     fs::write(&password, "secret")?;

@@ -28,13 +28,13 @@ impl Store {
     }
 
     /// Follows the keys below `/mesh/`.
-    pub(crate) fn follow(&self) -> Result<Followed> {
-        Followed::of(&format!("etcd://{}/mesh", self.etcd.address()))
+    pub(crate) async fn follow(&self) -> Result<Followed> {
+        Followed::of(&format!("etcd://{}/mesh", self.etcd.address())).await
     }
 
     /// As [`Store::follow`], over a line of the test's.
     pub(crate) async fn follow_over_line(&self) -> Result<(Followed, Line)> {
         let line = Line::to(self.etcd.address()).await?;
-        Ok((Followed::of(&format!("etcd://{}/mesh", line.address()))?, line))
+        Ok((Followed::of(&format!("etcd://{}/mesh", line.address())).await?, line))
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Inventory {
     telling: BTreeMap<Scope, Telling>,
     /// Objects that are not kept for their number, by scope.
     unlisted: BTreeMap<Scope, usize>,
+    /// Scopes that are not told any more, and why.
+    silent: BTreeMap<Scope, &'static str>,
     /// Objects were refused for a bound of all together, and room was made since.
     room_again: bool,
     crowded: bool,
@@ -82,6 +84,7 @@ impl Inventory {
             bytes: 0,
             telling: BTreeMap::new(),
             unlisted: BTreeMap::new(),
+            silent: BTreeMap::new(),
             room_again: false,
             crowded: false,
             touched: false,
@@ -120,6 +123,14 @@ impl Inventory {
         }
     }
 
+    /// Takes note that a scope cannot be told any more; what was told of it stays. Its next telling ends
+    /// that.
+    pub(crate) fn fall_silent(&mut self, scope: &Scope, why: &'static str) {
+        if self.has_any_of(scope) {
+            self.touched |= self.silent.insert(Arc::clone(scope), why).is_none();
+        }
+    }
+
     /// Makes the set of what was noted; `revision` is the store's newest that is contained. Other
     /// resources never have the revision of the ones before, even if the store's went back.
     pub(crate) fn commit(&mut self, revision: Revision) -> &Arc<ConfigSet> {
@@ -140,8 +151,13 @@ impl Inventory {
         &self.set
     }
 
+    fn has_any_of(&self, scope: &Scope) -> bool {
+        self.objects.values().any(|known| known.scope == *scope)
+    }
+
     fn replace(&mut self, scope: &Scope, telling: Telling) {
         self.touched = true;
+        self.silent.remove(scope);
         let told: BTreeSet<_> = telling.objects.iter().map(|o| Arc::clone(&o.name)).collect();
         // If some were not kept for their number, nobody knows which ones are gone.
         if telling.unlisted == 0 {
@@ -222,7 +238,11 @@ impl Inventory {
             );
             problem(scope, message)
         });
-        refused.chain(unlisted).collect()
+        let silent = self.silent.iter().filter(|(scope, _)| self.has_any_of(scope));
+        let silent = silent.map(|(scope, why)| {
+            problem(scope, format!("{why}; what was read before stays in force"))
+        });
+        refused.chain(unlisted).chain(silent).collect()
     }
 }
 

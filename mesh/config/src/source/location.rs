@@ -66,8 +66,11 @@ pub struct EtcdLogin {
 pub struct KubernetesLocation {
     /// Parameter `namespace=A,B`: those to read; all if empty.
     pub namespaces: Vec<Namespace>,
-    /// Parameter `context=NAME`: that of the kubeconfig file. Without it a process in a pod uses its
-    /// service account, and any other the current context.
+    /// Parameter `kubeconfig=FILE`: who and where the server is. Without it that is told by the file that
+    /// the environment's `KUBECONFIG` names, `~/.kube/config`, or in a pod its service account: the first
+    /// that is there.
+    pub kubeconfig: Option<PathBuf>,
+    /// Parameter `context=NAME`: a context of the kubeconfig file other than its current one.
     pub context: Option<String>,
 }
 
@@ -126,6 +129,10 @@ impl fmt::Display for KubernetesLocation {
         if !self.namespaces.is_empty() {
             let names: Vec<_> = self.namespaces.iter().map(Namespace::as_str).collect();
             write!(f, "{sign}namespace={}", names.join(","))?;
+            sign = '&';
+        }
+        if let Some(file) = &self.kubeconfig {
+            write!(f, "{sign}kubeconfig={}", file.display())?;
             sign = '&';
         }
         match &self.context {
@@ -224,8 +231,9 @@ fn kubernetes(rest: &str, mut parameters: Parameters<'_>) -> Result<KubernetesLo
         ));
     }
     let context = parameters.take("context").map(str::to_owned);
-    parameters.finish(&["namespace", "context"])?;
-    Ok(KubernetesLocation { namespaces, context })
+    let kubeconfig = parameters.take("kubeconfig").map(PathBuf::from);
+    parameters.finish(&["namespace", "kubeconfig", "context"])?;
+    Ok(KubernetesLocation { namespaces, kubeconfig, context })
 }
 
 /// Two parameters that go together.

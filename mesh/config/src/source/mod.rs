@@ -30,7 +30,7 @@ pub(crate) use publisher::{Publisher, explain};
 pub use location::{EtcdLocation, EtcdLogin, EtcdTls, KubernetesLocation, SourceLocation};
 pub use status::{SourceFeed, SourceStatus};
 
-use crate::{ConfigError, EtcdSource, FolderSource};
+use crate::{ConfigError, EtcdSource, FolderSource, KubernetesSource};
 
 /// A source of configuration that is being followed.
 pub enum Source {
@@ -38,17 +38,19 @@ pub enum Source {
     Folder(FolderSource),
     /// A prefix of etcd.
     Etcd(EtcdSource),
+    /// Custom resources of Kubernetes.
+    Kubernetes(KubernetesSource),
 }
 
 impl Source {
     /// Prepares to follow what is at `location`.
     ///
-    /// A folder is read here, which blocks the thread. Of the others only local files are read, such as
+    /// A folder is read here, which blocks the thread. For the others only local files are read, such as
     /// certificates: they connect in [`Source::run`], and the first set comes when they have.
     ///
     /// # Errors
-    /// When the folder, or a local file that the location names, cannot be read.
-    pub fn open(location: &SourceLocation) -> Result<(Self, SourceFeed), ConfigError> {
+    /// When the folder, or a local file that the location needs, cannot be read.
+    pub async fn open(location: &SourceLocation) -> Result<(Self, SourceFeed), ConfigError> {
         match location {
             SourceLocation::Folder(dir) => {
                 FolderSource::open(dir).map(|(source, feed)| (Self::Folder(source), feed))
@@ -56,10 +58,10 @@ impl Source {
             SourceLocation::Etcd(location) => {
                 EtcdSource::open(location).map(|(source, feed)| (Self::Etcd(source), feed))
             }
-            SourceLocation::Kubernetes(location) => Err(ConfigError::Location {
-                given: location.to_string(),
-                why: "Kubernetes is not followed yet".to_owned(),
-            }),
+            SourceLocation::Kubernetes(location) => {
+                let opened = KubernetesSource::open(location).await;
+                opened.map(|(source, feed)| (Self::Kubernetes(source), feed))
+            }
         }
     }
 
@@ -68,6 +70,7 @@ impl Source {
         match self {
             Self::Folder(source) => source.run(shutdown).await,
             Self::Etcd(source) => source.run(shutdown).await,
+            Self::Kubernetes(source) => source.run(shutdown).await,
         }
     }
 }

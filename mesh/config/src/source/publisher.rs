@@ -35,6 +35,12 @@ impl Publisher {
 
     /// Everything was read, and `set` is what it says, whether or not that is new.
     pub(crate) fn synced(&self, set: &Arc<ConfigSet>) {
+        self.status.send_modify(|status| status.resyncs += u64::from(status.synced));
+        self.current(set);
+    }
+
+    /// `set` is what there is, and changes of it would be noticed.
+    pub(crate) fn current(&self, set: &Arc<ConfigSet>) {
         self.publish(set);
         let name = self.name();
         self.status.send_modify(|status| {
@@ -43,12 +49,16 @@ impl Publisher {
             } else if !status.connected {
                 info!(source = %name, "The configuration source is back.");
             }
-            status.resyncs += u64::from(status.synced);
             status.synced = true;
             status.connected = true;
             status.last_contact = Some(Instant::now());
             status.error = None;
         });
+    }
+
+    /// A part of everything was read again, after the first time.
+    pub(crate) fn part_synced(&self) {
+        self.status.send_modify(|status| status.resyncs += 1);
     }
 
     /// The source has just heard from its store, so its data is the newest.

@@ -39,7 +39,7 @@ fn an_etcd_url_gives_endpoints_prefix_tls_and_login() {
 #[test]
 fn a_kubernetes_url_gives_namespaces_and_context() {
     assert_eq!(located("k8s://").to_string(), "k8s://");
-    let given = "k8s://?namespace=istio-system,default&context=test";
+    let given = "k8s://?namespace=istio-system,default&kubeconfig=/k&context=test";
     assert_eq!(located(given).to_string(), given);
 }
 
