@@ -13,6 +13,8 @@ pub enum Part {
     Envoy,
     /// etcd, which holds configuration.
     Etcd,
+    /// The Kubernetes API server, which holds configuration. Only its own tier needs it.
+    KubeApiserver,
     /// Prometheus, which scrapes the series.
     Prometheus,
     /// Zipkin, which shows the spans.
@@ -21,13 +23,15 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Envoy, Self::Etcd, Self::Prometheus, Self::Zipkin];
+    pub const ALL: [Self; 5] =
+        [Self::Envoy, Self::Etcd, Self::KubeApiserver, Self::Prometheus, Self::Zipkin];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Envoy => "Envoy",
             Self::Etcd => "etcd",
+            Self::KubeApiserver => "kube-apiserver",
             Self::Prometheus => "Prometheus",
             Self::Zipkin => "Zipkin",
         }
@@ -42,6 +46,10 @@ impl Part {
             }
             Self::Etcd => {
                 "install it (Debian: apt-get install etcd-server), then `cargo xtask setup`"
+            }
+            Self::KubeApiserver => {
+                "install Go 1.26 or newer, then `cargo xtask test --tier kubernetes` builds it in some \
+                 ten minutes"
             }
             Self::Prometheus => {
                 "install it (Debian: apt-get install prometheus), then `cargo xtask setup`"
@@ -58,6 +66,7 @@ impl Part {
         match self {
             Self::Envoy => layout.envoy().exists(),
             Self::Etcd => layout.etcd().exists(),
+            Self::KubeApiserver => layout.kube_apiserver().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Zipkin => layout.zipkin_jar().exists(),
         }

@@ -4,6 +4,7 @@
 mod apt;
 pub(crate) mod envoy;
 mod etcd;
+mod kube_apiserver;
 mod package;
 mod prometheus;
 pub(crate) mod wasm_std;
@@ -54,6 +55,7 @@ pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_java: bool) -> Vec<Pa
     let install = |part: Part| match part {
         Part::Envoy => envoy::ensure_installed(layout),
         Part::Etcd => etcd::ensure_installed(layout),
+        Part::KubeApiserver => kube_apiserver::ensure_built(layout),
         Part::Prometheus => prometheus::ensure_installed(layout),
         Part::Zipkin => zipkin::ensure_installed(layout, with_java),
     };

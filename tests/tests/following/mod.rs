@@ -1,5 +1,6 @@
 //! A source that is followed by a test, and a line to it that the test can cut.
 
+mod authority;
 mod line;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub(crate) use authority::Authority;
 pub(crate) use line::Line;
 
 /// What does not come within this time never comes.

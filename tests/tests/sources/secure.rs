@@ -1,43 +1,15 @@
 //! TLS with certificates on both sides, and users of etcd.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
-use tempfile::TempDir;
 use testbed::{Etcd, Layout, free_address};
 
-use crate::following::{Followed, handler};
+use crate::following::{Authority, Followed, handler};
 use crate::require_part;
 use crate::store::Store;
-
-/// A CA with a server's and a client's certificate, as PEM files.
-struct Authority(TempDir);
-
-impl Authority {
-    fn new() -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        fs::write(folder.path().join("ca.pem"), params.self_signed(&key)?.pem())?;
-        let issuer = Issuer::new(params, key);
-        for name in ["server", "client"] {
-            let key = KeyPair::generate()?;
-            let params = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
-            let certificate = params.signed_by(&key, &issuer)?;
-            fs::write(folder.path().join(format!("{name}.pem")), certificate.pem())?;
-            fs::write(folder.path().join(format!("{name}.key")), key.serialize_pem())?;
-        }
-        Ok(Self(folder))
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-}
 
 fn flag(name: &str, value: &Path) -> String {
     format!("--{name}={}", value.display())
