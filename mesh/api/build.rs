@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-const FILES: [&str; 2] = ["istio/mixer/v1/mixer.proto", "mixmesh/v1/watch.proto"];
+const FILES: [&str; 3] = ["etcd/rpc.proto", "istio/mixer/v1/mixer.proto", "mixmesh/v1/watch.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

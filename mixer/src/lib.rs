@@ -24,6 +24,7 @@ mod report;
 mod serve;
 mod service;
 mod shedding;
+mod source;
 mod spans;
 mod validate;
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use mesh_config::SourceLocation;
 use mesh_runtime::{LogFormat, SpanTarget};
 use mixer_workloads::WorkloadSource;
 
@@ -39,10 +40,12 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub options: Option<PathBuf>,
 
-    /// Folder of configuration: YAML of the kinds attributemanifest, handler, instance and rule. Changes
-    /// take effect as they are saved.
-    #[arg(long, value_name = "DIR")]
-    pub config: PathBuf,
+    /// Where configuration is: a folder of YAML files, `etcd://HOST:PORT[,HOST:PORT]/PREFIX`,
+    /// `etcds://…?ca=FILE[&cert=FILE&key=FILE]` with TLS (either with `user=NAME&password-file=FILE`), or
+    /// `k8s://[?namespace=A,B&context=NAME]`. Changes take effect as they are saved; while the source is
+    /// away, what was read stays in force.
+    #[arg(long, value_name = "DIR|URL")]
+    pub config: SourceLocation,
 
     /// How long to wait for the first configuration before giving up.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]

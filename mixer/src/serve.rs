@@ -9,7 +9,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use mesh_api::watch::v1::watch_server::WatchServer;
-use mesh_config::{ConfigSet, FolderSource};
+use mesh_config::{ConfigSet, Source, SourceFeed};
 use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
@@ -17,7 +17,7 @@ use mesh_runtime::{
 use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Server;
 use tracing::{error, info, warn};
 
@@ -28,6 +28,7 @@ use crate::metrics::{HandlerMetrics, Metrics, StateMetrics};
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
 use crate::service::Mixer;
+use crate::source::export_status;
 
 /// A connection that does not answer pings is dead.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -42,7 +43,7 @@ const CONFIG_RETRY: Duration = Duration::from_millis(250);
 /// if it is to be steered by the HTTP port.
 ///
 /// # Errors
-/// When the configuration folder cannot be read, a port is taken, or the adapter host cannot start.
+/// When the configuration source cannot be read, a port is taken, or the adapter host cannot start.
 /// Mistakes within the configuration are no errors: they are logged and shown at `/debug/config`.
 pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<()> {
     let metrics = Metrics::new();
@@ -84,8 +85,29 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
         }
         None => None,
     };
-    let (source, configs) = open_config(&options).await?;
-    let first = configs.borrow().clone();
+    let (source, mut feed) = open_config(&options).await?;
+    let drain = tasks.drain_signal();
+    tasks.start("configuration source", source.run(wait_for(drain.clone())));
+    let status = feed.status.clone();
+    tasks.start("source metrics", export_status(status.clone(), metrics.clone(), drain.clone()));
+    subject.await_config(status);
+    let mut first = None;
+    tasks
+        .run_until(async {
+            tokio::select! {
+                read = timeout(options.config_wait_timeout, feed.first()) => first = Some(read),
+                () = until_told_to_end() => {}
+            }
+        })
+        .await;
+    let Some(first) = first else {
+        tasks.drain(options.drain_timeout).await;
+        return Ok(());
+    };
+    let waited = options.config_wait_timeout.as_secs_f64();
+    let first = first.ok().flatten().with_context(|| {
+        format!("configuration source {} had nothing within {waited} s", options.config)
+    })?;
     let mut builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
     let policy = builder.build(&first).await;
     let tracer = spans.as_ref().map(SpanExport::tracer);
@@ -93,7 +115,7 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
     let mixer = Mixer::new(policy, options.check_cache_bytes, metrics.clone(), tracer);
     let mixer = Arc::new(mixer.with_shedding(&options.shedding()));
     metrics.registry().register(Box::new(HandlerMetrics::new(&mixer)))?;
-    subject.show(Arc::clone(&mixer), configs.clone(), options.config.display().to_string());
+    subject.show(Arc::clone(&mixer), feed.configs.clone());
     configured.open();
 
     let grpc = Listener::bind(&options.grpc).await?;
@@ -105,14 +127,12 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
         "mixer serves"
     );
     let (give_back, given_back) = oneshot::channel();
-    let drain = tasks.drain_signal();
-    tasks.start("configuration source", source.run(wait_for(drain.clone())));
     if let Some(workloads) = workloads {
         tasks.start("workloads", workloads.run(wait_for(drain.clone())));
     }
     tasks.start(
         "configuration",
-        follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
+        follow(feed.configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
     );
     tasks.start("grpc", serve_grpc(grpc, Arc::clone(&mixer), options.clone(), drain.clone()));
     tasks.start(
@@ -122,13 +142,7 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
     tasks.start("metrics", refresh(Arc::clone(&mixer), log, drain));
     listening.open();
 
-    tasks.run_until(async {
-        if let Err(cause) = until_terminated().await {
-            error!(%cause, "signals cannot be received; the process will be killed instead of drained");
-            std::future::pending::<()>().await;
-        }
-    })
-    .await;
+    tasks.run_until(until_told_to_end()).await;
     info!("mixer drains");
     listening.close();
     tasks.drain(options.drain_timeout).await;
@@ -143,6 +157,13 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
     Ok(())
 }
 
+async fn until_told_to_end() {
+    if let Err(cause) = until_terminated().await {
+        error!(%cause, "signals cannot be received; the process will be killed instead of drained");
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Adapters lie beside the executable's folder, as `cargo xtask build` leaves them.
 pub(crate) fn default_adapters() -> anyhow::Result<PathBuf> {
     let executable = std::env::current_exe().context("where the executable is")?;
@@ -151,18 +172,16 @@ pub(crate) fn default_adapters() -> anyhow::Result<PathBuf> {
     Ok(folder.join("adapters"))
 }
 
-/// The source of configuration, waited for as long as the options say.
-async fn open_config(
-    options: &Options,
-) -> anyhow::Result<(FolderSource, watch::Receiver<Arc<ConfigSet>>)> {
+/// The source of configuration. A folder that is not there is waited for as long as the options say.
+async fn open_config(options: &Options) -> anyhow::Result<(Source, SourceFeed)> {
     let give_up = Instant::now() + options.config_wait_timeout;
     let mut told = false;
     loop {
-        match FolderSource::open(&options.config) {
+        match Source::open(&options.config).await {
             Ok(opened) => return Ok(opened),
             Err(cause) if Instant::now() >= give_up => {
                 return Err(cause)
-                    .with_context(|| format!("configuration folder {}", options.config.display()));
+                    .with_context(|| format!("configuration source {}", options.config));
             }
             Err(cause) => {
                 if !std::mem::replace(&mut told, true) {

@@ -7,6 +7,7 @@
 
 mod envoy;
 mod envoy_config;
+mod etcd;
 mod greeter;
 pub mod http;
 mod layout;
@@ -29,6 +30,7 @@ mod zipkin;
 
 pub use envoy::{Envoy, WORKERS, validate_envoy};
 pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
+pub use etcd::{Etcd, EtcdWrite};
 pub use greeter::Greeter;
 pub use layout::{ENVOY_VERSION, Layout};
 pub use mesh::Mesh;

@@ -13,7 +13,7 @@ const READY: Duration = Duration::from_secs(60);
 /// How to start a Mixer.
 #[derive(Debug, Clone)]
 pub struct MixerOptions {
-    /// The folder of its configuration.
+    /// The folder of its configuration, or the URL of another source.
     pub config: PathBuf,
     /// The folder of its adapters.
     pub adapters: PathBuf,

@@ -3,6 +3,18 @@
 //! Types only: what the fields mean is decided where they are used. Generated at build time from
 //! `proto/`; never edited. The modules are named as the protobuf packages are.
 
+/// `etcdserverpb`: what reading and following a prefix of etcd needs.
+pub mod etcdserverpb {
+    #![allow(
+        missing_docs,
+        unused_qualifications,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/etcdserverpb.rs"));
+}
+
 /// Packages of `google`.
 pub mod google {
     /// `google.rpc`: the status that answers carry.
@@ -51,6 +63,7 @@ pub mod mixmesh {
     }
 }
 
+pub use etcdserverpb as etcd;
 pub use google::rpc;
 pub use istio::mixer;
 pub use mixmesh as watch;

@@ -88,7 +88,7 @@ table! {
     DispatchesTotal Counter "mixer_runtime_dispatches_total" ["meshFunction", "handler", "adapter", "error"] 4000 "Calls of adapters, by template and handler; series beyond the budget are left out."
     DispatchSeconds Histogram "mixer_runtime_dispatch_duration_seconds" ["meshFunction", "handler", "adapter", "error"] 4000 "Time of calls of adapters, by template and handler; series beyond the budget are left out."
 
-    ConfigRevision Gauge "mixer_config_revision" [] 1 "Revision of the configuration in force: the newest modification time of its folder, ns."
+    ConfigRevision Gauge "mixer_config_revision" [] 1 "Revision of the configuration in force: that of etcd or Kubernetes, or a folder's newest modification time in ns."
     ConfigSnapshots Counter "mixer_config_snapshots_total" [] 1 "Configurations that came into force."
     ConfigProblems Gauge "mixer_config_problems" [] 1 "Mistakes in the configuration, listed at /debug/config."
     ConfigGenerationChanges Counter "mixer_config_generation_changes_total" [] 1 "Changes of a namespace's check generation."
@@ -105,6 +105,11 @@ table! {
     ConfigTemplateErrors Gauge "mixer_config_template_config_errors_total" [] 1 "Mistakes in templates."
     ConfigAdapters Gauge "mixer_config_adapter_info_configs_total" [] 1 "Adapters configured."
     ConfigAdapterErrors Gauge "mixer_config_adapter_info_config_errors_total" [] 1 "Mistakes in adapters."
+
+    SourceConnected Gauge "mixer_config_source_connected" [] 1 "Whether the configuration source is reached."
+    SourceAge Gauge "mixer_config_source_age_seconds" [] 1 "Time since the configuration source last knew that it had the newest data, or since the start while it has none."
+    SourceResyncs Counter "mixer_config_source_resyncs_total" [] 1 "Times that all configuration was read anew."
+    SourceReconnects Counter "mixer_config_source_reconnects_total" [] 1 "Times that the connection to the configuration source was made anew."
 
     HandlersNew Counter "mixer_handler_new_handlers_total" [] 1 "Handlers built."
     HandlersReused Counter "mixer_handler_reused_handlers_total" [] 1 "Handlers kept over a change of the configuration."

@@ -9,6 +9,7 @@ mod caches;
 mod checks;
 mod components;
 mod edits;
+mod etcd;
 mod hostile;
 mod operations;
 mod outage;
