@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use mesh_api::watch::v1::watch_server::WatchServer;
-use mesh_config::{ConfigSet, FolderSource};
+use mesh_config::{ConfigError, ConfigSet, FolderSource};
 use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
@@ -147,7 +148,7 @@ async fn open_config(
     loop {
         match FolderSource::open(&options.config) {
             Ok(opened) => return Ok(opened),
-            Err(cause) if Instant::now() >= give_up => {
+            Err(cause) if Instant::now() >= give_up || !may_come(&cause) => {
                 return Err(cause)
                     .with_context(|| format!("configuration folder {}", options.config.display()));
             }
@@ -159,6 +160,11 @@ async fn open_config(
             }
         }
     }
+}
+
+/// A folder that is not there may be mounted yet; a wrong path will not become right.
+fn may_come(cause: &ConfigError) -> bool {
+    matches!(cause, ConfigError::ListFolder { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
