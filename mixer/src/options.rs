@@ -142,7 +142,8 @@ struct SheddingFlags {
     #[arg(long, value_name = "COUNT", default_value_t = 1024)]
     max_waiting_checks: u32,
 
-    /// Reports worked on at once; 0 takes one less than there are threads, at least one.
+    /// Reports worked on at once; 0 takes as many as there are threads, so that a check never waits for
+    /// more than one report on its thread.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     max_concurrent_reports: u32,
 
@@ -172,7 +173,7 @@ impl Options {
     pub fn shedding(&self) -> SheddingOptions {
         let flags = &self.shedding;
         let reports = match flags.max_concurrent_reports {
-            0 => u32::try_from(self.threads()).unwrap_or(u32::MAX).saturating_sub(1).max(1),
+            0 => u32::try_from(self.threads()).unwrap_or(u32::MAX),
             reports => reports,
         };
         let per_second = NonZeroU32::new(flags.max_requests_per_second);

@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use mesh_api::watch::v1::watch_server::WatchServer;
-use mesh_config::{ConfigSet, Source, SourceFeed};
+use mesh_config::{ConfigError, ConfigSet, Source, SourceFeed};
 use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
@@ -179,7 +180,7 @@ async fn open_config(options: &Options) -> anyhow::Result<(Source, SourceFeed)> 
     loop {
         match Source::open(&options.config).await {
             Ok(opened) => return Ok(opened),
-            Err(cause) if Instant::now() >= give_up => {
+            Err(cause) if Instant::now() >= give_up || !may_come(&cause) => {
                 return Err(cause)
                     .with_context(|| format!("configuration source {}", options.config));
             }
@@ -191,6 +192,11 @@ async fn open_config(options: &Options) -> anyhow::Result<(Source, SourceFeed)> 
             }
         }
     }
+}
+
+/// A folder that is not there may be mounted yet; a wrong path will not become right.
+fn may_come(cause: &ConfigError) -> bool {
+    matches!(cause, ConfigError::ListFolder { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -104,6 +104,10 @@ fn mistakes_in_options_are_told_at_once_and_nothing_is_started() -> Result<()> {
     ])?;
     let told = text(&late);
     ensure!(!late.status.success() && told.contains("configuration folder /nowhere"), "{told}");
+    let file = file.display().to_string();
+    let no_folder = mixer(&["serve", "--config", &file, "--http", "127.0.0.1:0"])?;
+    let told = text(&no_folder);
+    ensure!(!no_folder.status.success() && told.contains("is not a folder"), "{told}");
     Ok(())
 }
 
