@@ -107,3 +107,43 @@ impl PlainState {
         Self { files }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_keep_the_places_of_their_fields_and_mistakes_cost_one_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "a:\n- b: 1\n  c.d: x\n---\n{\n---\n# nothing\n---\ne: yes\n";
+        fs::write(folder.path().join("one.yaml"), text).unwrap();
+        let files = PlainFiles::read(folder.path());
+        let values: Vec<_> = files.documents.iter().map(|d| d.value().to_string()).collect();
+        assert_eq!(values, [r#"{"a":[{"b":1,"c.d":"x"}]}"#, r#"{"e":"yes"}"#]);
+        for (path, place) in [("a[0].c.d", 3), ("a[0].x", 2), ("a[7]", 1), ("x", 1), ("", 1)] {
+            let origin = files.documents[0].origin_of(path);
+            assert_eq!(origin.to_string(), format!("one.yaml:{place}"), "{path}");
+        }
+        assert_eq!(files.problems.len(), 1);
+        assert_eq!(&*files.problems[0].origin.file, "one.yaml");
+    }
+
+    #[test]
+    fn a_state_changes_with_what_is_written_added_and_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("one.yaml");
+        let mut states = vec![PlainState::of(folder.path())];
+        fs::write(&file, "a: 1").unwrap();
+        states.push(PlainState::of(folder.path()));
+        assert_eq!(states[1], PlainState::of(folder.path()));
+        fs::write(&file, "a: 12").unwrap();
+        states.push(PlainState::of(folder.path()));
+        states.push(PlainState::of(&file));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(states[0], PlainState::of(folder.path()));
+        states.push(PlainState::of(&file));
+        for (at, state) in states.iter().enumerate() {
+            assert!(!states[at + 1..].contains(state), "{at}");
+        }
+    }
+}

@@ -11,6 +11,14 @@ use crate::controller::root;
 /// Pods without one are in this namespace.
 const DEFAULT_NAMESPACE: &str = "default";
 
+/// Kubernetes' own bounds, in bytes. Of labels it bounds no number; so many and so long ones still fit
+/// into what the host takes for an attribute.
+const MAX_NAME: usize = 253;
+const MAX_NAMESPACE: usize = 63;
+const MAX_LABEL_KEY: usize = 317;
+const MAX_LABEL_VALUE: usize = 63;
+const MAX_LABELS: usize = 600;
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) metadata: Metadata,
@@ -94,12 +102,13 @@ impl TryFrom<Manifest> for Pod {
     fn try_from(manifest: Manifest) -> Result<Self, Senseless> {
         let Manifest { metadata, spec, status } = manifest;
         let name = metadata.name;
-        if name.is_empty() {
-            return Err(Senseless { field: "metadata.name", message: "is empty".to_owned() });
-        }
+        check_name("metadata.name", &name, MAX_NAME, "-.")?;
         let namespace = metadata.namespace.filter(|namespace| !namespace.is_empty());
         let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        // A dot would make the uid of one pod that of another.
+        check_name("metadata.namespace", &namespace, MAX_NAMESPACE, "-")?;
         let labels = metadata.labels.unwrap_or_default();
+        check_labels(&labels)?;
         let owners = metadata.owner_references.unwrap_or_default();
         let root = root(&name, &namespace, &labels, &owners);
         let mut ips: Vec<IpAddr> = Vec::new();
@@ -135,6 +144,39 @@ fn container(spec: ContainerSpec) -> Container {
     let ports = spec.ports.unwrap_or_default();
     let ports = ports.into_iter().filter(is_tcp).map(|port| port.container_port).collect();
     Container { name: spec.name, ports }
+}
+
+/// Lower-case letters, digits and `others`.
+fn check_name(field: &'static str, name: &str, max: usize, others: &str) -> Result<(), Senseless> {
+    let wrong = |message: String| Err(Senseless { field, message });
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || others.contains(c);
+    match name {
+        "" => wrong("is empty".to_owned()),
+        long if long.len() > max => wrong(format!("has {} bytes, {max} at most", long.len())),
+        name => match name.chars().find(|c| !known(*c)) {
+            Some(c) => {
+                wrong(format!("{name:?} has {c:?}, which is neither a-z, 0-9 nor of {others}"))
+            }
+            None => Ok(()),
+        },
+    }
+}
+
+fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Senseless> {
+    let wrong = |message: String| Err(Senseless { field: "metadata.labels", message });
+    if labels.len() > MAX_LABELS {
+        return wrong(format!("are {}, {MAX_LABELS} at most", labels.len()));
+    }
+    let long = |(key, value): &(&String, &String)| {
+        key.len() > MAX_LABEL_KEY || value.len() > MAX_LABEL_VALUE
+    };
+    match labels.iter().find(long) {
+        Some((key, _)) => {
+            let key = &key[..key.floor_char_boundary(MAX_LABEL_KEY)];
+            wrong(format!("have a key or value longer than Kubernetes allows, {key:?}"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Empty is none: a pod that is not placed yet.

@@ -32,8 +32,7 @@ fn mixer_follows_a_folder_of_pods_and_keeps_the_last_good_ones() -> Result<()> {
     fs::create_dir_all(&folder)?;
     let file = folder.join("pods.yaml");
     write_at_once(&file, pods(&["one", "two"]).as_bytes())?;
-    let at = folder.clone();
-    let mixer = mesh.with(|mesh| mesh.mixer().workloads = Some(at)).start_mixer()?;
+    let mixer = mesh.with(|mesh| mesh.mixer().workloads = Some(folder)).start_mixer()?;
     await_value(&mixer, "mixer_workloads_pods", 2)?;
     write_at_once(&file, pods(&["one", "two", "three"]).as_bytes())?;
     await_value(&mixer, "mixer_workloads_pods", 3)?;

@@ -136,6 +136,16 @@ fn more_that_is_wrong_is_refused() {
         ("kind: Pod", "missing field `metadata`"),
         ("kind: Pod\nmetadata: {}", "missing field `name`"),
         ("kind: Pod\nmetadata: { name: \"\" }", "metadata.name is empty"),
+        ("kind: Pod\nmetadata: { name: A }", "\"A\" has 'A', which is neither a-z"),
+        ("kind: Pod\nmetadata: { name: a, namespace: b.c }", "metadata.namespace \"b.c\" has '.'"),
+        (
+            &minimal(&format!("  labels: {{ a: {} }}", "v".repeat(64))),
+            "longer than Kubernetes allows",
+        ),
+        (
+            &format!("kind: Pod\nmetadata: {{ name: {} }}", "a".repeat(254)),
+            "254 bytes, 253 at most",
+        ),
         ("kind: Pod\nmetadata: [", "not valid YAML"),
         ("- a\n- b", "has no kind"),
         ("kind: List\nitems: 3", "items are no list"),
