@@ -11,6 +11,7 @@ mod figures;
 mod loopback;
 mod measure;
 mod policy;
+mod quota;
 mod raw_codec;
 mod request;
 mod subject;
@@ -45,6 +46,8 @@ struct Options {
 enum Suite {
     /// What a check costs at each level of the cache
     Cache,
+    /// What a quota costs in memory and in Redis
+    Quota,
 }
 
 fn main() -> ExitCode {
@@ -63,6 +66,7 @@ fn run(options: &Options) -> Result<()> {
     let json = options.json.as_deref().map(create).transpose()?;
     let figures = match options.suite {
         Suite::Cache => cache::run(&effort)?,
+        Suite::Quota => quota::run(&effort)?,
     };
     print!("{}", table::render(&figures, &effort));
     if let Some(mut file) = json {
