@@ -7,6 +7,7 @@
 
 mod cache;
 mod effort;
+mod expr;
 mod figures;
 mod loopback;
 mod measure;
@@ -46,6 +47,8 @@ struct Options {
 enum Suite {
     /// What a check costs at each level of the cache
     Cache,
+    /// What expressions cost: each function and operator, and a match as policies have it
+    Expr,
     /// What a quota costs in memory and in Redis
     Quota,
 }
@@ -66,6 +69,7 @@ fn run(options: &Options) -> Result<()> {
     let json = options.json.as_deref().map(create).transpose()?;
     let figures = match options.suite {
         Suite::Cache => cache::run(&effort)?,
+        Suite::Expr => expr::run(&effort)?,
         Suite::Quota => quota::run(&effort)?,
     };
     print!("{}", table::render(&figures, &effort));

@@ -9,6 +9,8 @@ mod check;
 mod check_cache;
 mod codes;
 mod debug;
+#[cfg(test)]
+mod fixture;
 mod generate;
 mod grpc;
 mod handlers;

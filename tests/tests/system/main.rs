@@ -10,12 +10,14 @@ mod checks;
 mod components;
 mod edits;
 mod hostile;
+mod operations;
 mod outage;
 mod readings;
 mod reports;
 mod sidecar;
 mod spans;
 mod tools;
+mod workloads;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.
 macro_rules! require_part {
