@@ -12,6 +12,7 @@ mod figures;
 mod loopback;
 mod measure;
 mod policy;
+mod quota;
 mod raw_codec;
 mod request;
 mod subject;
@@ -48,6 +49,8 @@ enum Suite {
     Cache,
     /// What expressions cost: each function and operator, and a match as policies have it
     Expr,
+    /// What a quota costs in memory and in Redis
+    Quota,
 }
 
 fn main() -> ExitCode {
@@ -67,6 +70,7 @@ fn run(options: &Options) -> Result<()> {
     let figures = match options.suite {
         Suite::Cache => cache::run(&effort)?,
         Suite::Expr => expr::run(&effort)?,
+        Suite::Quota => quota::run(&effort)?,
     };
     print!("{}", table::render(&figures, &effort));
     if let Some(mut file) = json {
