@@ -95,7 +95,7 @@ fn cases() -> Vec<Case> {
         case!(all "match_suffix", r#"match(destination.service.host, "*.local")"#),
         case!(bar "matches", r#""^/products\\?page=[0-9]+$".matches(request.path)"#, r#"request.path.matches("^/products\\?page=[0-9]+$")"#),
         case!(all "starts_with", r#"request.path.startsWith("/products")"#),
-        case!(all "ends_with", r#"request.path.endsWith("0")"#),
+        case!(all "ends_with", r#"request.path.endsWith("=0")"#),
         case!(all "to_lower_of_lower", "toLower(request.scheme)"),
         case!(makes case!(all "to_lower", "toLower(request.method)")),
         case!(makes case!("reverse", None, Some("reverse(request.method)"), Some("reverse(request.method)"))),

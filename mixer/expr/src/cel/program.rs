@@ -98,6 +98,12 @@ impl Op {
     /// The truth of an operand of type bool.
     pub(crate) fn truth<B: Bag + ?Sized>(&self, bag: &B) -> Result<bool, EvalError> {
         match self {
+            Self::Constant(Value::Bool(truth)) => Ok(*truth),
+            Self::Attribute(name, of) => match bag.get(name) {
+                Some(Held::Bool(truth)) => Ok(truth),
+                Some(held) => Err(WrongType::error(name, expected(*of), held)),
+                None => Ok(false),
+            },
             Self::Present(name) => Ok(bag.get(name).is_some()),
             Self::HasKey(lookup) => Ok(lookup.find(bag)?.is_ok()),
             Self::Member(operands) => member(&operands.0, &operands.1, bag),

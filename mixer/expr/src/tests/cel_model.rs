@@ -1,7 +1,11 @@
 //! CEL held against another implementation, the crate `cel`, on random expressions without attributes.
 
+use std::collections::BTreeMap;
+
 use cel::{Context, Program};
-use mesh_attributes::AttributeBag;
+use mesh_attributes::{
+    AttributeBag, AttributeName, Bag, Condition, OwnedValue, References, Tracked, Value as Held,
+};
 use proptest::prelude::*;
 
 use super::{show, types};
@@ -9,11 +13,15 @@ use crate::Language::{Cel, Compat};
 use crate::compile_in;
 
 /// Random choices, all 0 when they run out.
-struct Dice(std::vec::IntoIter<u8>);
+struct Dice {
+    rolls: std::vec::IntoIter<u8>,
+    /// Whether expressions may read attributes.
+    attributes: bool,
+}
 
 impl Dice {
     fn roll(&mut self, sides: u8) -> u8 {
-        self.0.next().unwrap_or(0) % sides
+        self.rolls.next().unwrap_or(0) % sides
     }
 
     fn pick<T: Copy>(&mut self, all: &[T]) -> T {
@@ -113,6 +121,9 @@ fn infix(dice: &mut Dice, of: Of, operators: &[&str], depth: u8) -> String {
 }
 
 fn constant(dice: &mut Dice, of: Of) -> String {
+    if dice.attributes && dice.roll(4) != 0 {
+        return attribute(dice, of);
+    }
     match of {
         Of::Bool => dice.pick(&["true", "false", "1/0 == 0"]),
         Of::Int => {
@@ -127,6 +138,90 @@ fn constant(dice: &mut Dice, of: Of) -> String {
         Of::Map => dice.pick(&["{'a': 'b'}", "{'ab': 'a', 'é€': ''}"]),
     }
     .to_owned()
+}
+
+fn attribute(dice: &mut Dice, of: Of) -> String {
+    match of {
+        Of::Bool => {
+            dice.pick(&["ab", "bb", "has(request.path)", "has(ar.k)", "'k' in request.headers"])
+        }
+        Of::Int => dice.pick(&["ai", "bi", "pick(request.size, 5)", "request.time.getSeconds()"]),
+        Of::Double => dice.pick(&["ad", "bd"]),
+        Of::Text => dice.pick(&[
+            "xs",
+            "bs",
+            "request.path",
+            "ar.k",
+            "br['k']",
+            "pick(request.headers[xs], source.name, 'd')",
+        ]),
+        Of::Ints => dice.pick(&["[ai, 1]", "[request.size]"]),
+        Of::Texts => dice.pick(&["[xs, 'ab']", "[request.path, bs]"]),
+        Of::Map => dice.pick(&["ar", "br", "request.headers", "pick(source.labels, ar)"]),
+    }
+    .to_owned()
+}
+
+/// A bag in which each attribute is missing, right or, rarely, of another type.
+fn bag(dice: &mut Dice) -> AttributeBag {
+    let mut bag = AttributeBag::new();
+    for name in ["xs", "bs", "request.path", "source.name"] {
+        if dice.roll(2) == 0 {
+            bag.set(name, dice.pick(&["", "a", "k", "ab"]));
+        }
+    }
+    for name in ["ai", "bi", "request.size"] {
+        if dice.roll(2) == 0 {
+            bag.set(name, dice.pick(&[0_i64, 1, i64::MAX]));
+        }
+    }
+    for name in ["ab", "bb"] {
+        if dice.roll(2) == 0 {
+            bag.set(name, dice.roll(2) == 0);
+        }
+    }
+    for name in ["ar", "br", "request.headers", "source.labels"] {
+        if dice.roll(2) == 0 {
+            bag.set(name, [("k", "v"), ("a", "ab"), ("", "none")]);
+        }
+    }
+    if dice.roll(2) == 0 {
+        bag.set("ad", 2.25);
+    }
+    if dice.roll(6) == 0 {
+        bag.set(
+            dice.pick(&["xs", "ai", "ar", "ab", "request.headers"]),
+            OwnedValue::Bytes(vec![1]),
+        );
+    }
+    bag
+}
+
+/// What `references` lists of the bag and nothing else.
+fn only(bag: &AttributeBag, references: &References) -> AttributeBag {
+    let mut least = AttributeBag::new();
+    let mut maps: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (name, key, condition) in references.iter() {
+        let held = bag.get(name);
+        match (key, held) {
+            (Some(key), Some(Held::StringMap(map))) => {
+                let entry = map.get(key).map(|value| (key.to_owned(), value.to_owned()));
+                assert_eq!(entry.is_some(), condition == Condition::Exact, "{name}[{key}]");
+                maps.entry(name.to_string()).or_default().extend(entry);
+            }
+            (Some(key), _) => panic!("{name}[{key}] is said to be read of what is no map"),
+            (None, held) => {
+                assert_eq!(held.is_some(), condition == Condition::Exact, "{name}");
+                held.into_iter().for_each(|held| least.set(name.as_str(), held));
+            }
+        }
+    }
+    for (name, entries) in maps {
+        if least.get(&AttributeName::new(&name)).is_none() {
+            least.set(&name, OwnedValue::StringMap(entries));
+        }
+    }
+    least
 }
 
 /// The value in the form of [`show`], or "eval" for any error.
@@ -205,7 +300,7 @@ proptest! {
     fn two_implementations_agree_on_expressions_without_attributes(
         bytes in proptest::collection::vec(any::<u8>(), 0..120)
     ) {
-        let mut dice = Dice(bytes.into_iter());
+        let mut dice = Dice { rolls: bytes.into_iter(), attributes: false };
         let of = dice.pick(&[Of::Bool, Of::Int, Of::Double, Of::Text]);
         let text = expression(&mut dice, of, 4);
         if let Ok(compiled) = compile_in(&text, Cel, &types()) {
@@ -213,6 +308,25 @@ proptest! {
             let ours = show(compiled.eval(&bag));
             let ours = if ours.starts_with("eval") { "eval" } else { &ours };
             prop_assert_eq!(ours, second_opinion(&text), "{}", &text);
+        }
+    }
+
+    /// What caches build on: who agrees on the references has the same answer.
+    #[test]
+    fn an_answer_depends_on_nothing_but_its_references(
+        bytes in proptest::collection::vec(any::<u8>(), 0..120),
+        more in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let mut dice = Dice { rolls: bytes.into_iter(), attributes: true };
+        let of = dice.pick(&[Of::Bool, Of::Int, Of::Double, Of::Text, Of::Map]);
+        let text = expression(&mut dice, of, 4);
+        let bag = bag(&mut Dice { rolls: more.into_iter(), attributes: true });
+        if let Ok(compiled) = compile_in(&text, Cel, &types()) {
+            let tracked = Tracked::new(&bag);
+            let answer = show(compiled.eval(&tracked));
+            prop_assert_eq!(&answer, &show(compiled.eval(&bag)), "{} on {:?}", &text, &bag);
+            let least = only(&bag, &tracked.references());
+            prop_assert_eq!(&answer, &show(compiled.eval(&least)), "{} on {:?}, of {:?}", &text, &least, &bag);
         }
     }
 
