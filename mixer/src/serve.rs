@@ -42,8 +42,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Serves until SIGTERM or SIGINT, then finishes what is under way.
 ///
 /// # Errors
-/// When the configuration folder, or a file that the source's URL names, cannot be read, a port is taken, or the adapter host cannot start.
-/// Mistakes within the configuration are no errors: they are logged and shown at `/debug/config`.
+/// When the configuration folder, or a file that the source's URL names, cannot be read, a port is taken,
+/// or the adapter host cannot start. Mistakes within the configuration are no errors: they are logged and
+/// shown at `/debug/config`. Nor is a source that is away: it is waited for.
 pub async fn serve(options: Options) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let readiness = Readiness::new();
