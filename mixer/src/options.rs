@@ -42,8 +42,8 @@ pub struct Options {
 
     /// Where configuration is: a folder of YAML files, `etcd://HOST:PORT[,HOST:PORT]/PREFIX`,
     /// `etcds://…?ca=FILE[&cert=FILE&key=FILE]` with TLS (either with `user=NAME&password-file=FILE`), or
-    /// `k8s://[?namespace=A,B&context=NAME]`. Changes take effect as they are saved; while the source is
-    /// away, what was read stays in force.
+    /// `k8s://[?namespace=A,B&kubeconfig=FILE&context=NAME]`. Changes take effect as they are saved; while
+    /// the source is away, what was read stays in force.
     #[arg(long, value_name = "DIR|URL")]
     pub config: SourceLocation,
 

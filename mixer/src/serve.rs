@@ -44,8 +44,9 @@ const CONFIG_RETRY: Duration = Duration::from_millis(250);
 /// if it is to be steered by the HTTP port.
 ///
 /// # Errors
-/// When the configuration source cannot be read, a port is taken, or the adapter host cannot start.
-/// Mistakes within the configuration are no errors: they are logged and shown at `/debug/config`.
+/// When the configuration folder, or a file that the source's URL names, cannot be read, a port is taken,
+/// or the adapter host cannot start. Mistakes within the configuration are no errors: they are logged and
+/// shown at `/debug/config`. Nor is a source that is away: it is waited for.
 pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let readiness = Readiness::new();

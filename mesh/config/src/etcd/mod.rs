@@ -21,4 +21,7 @@ mod follow;
 mod snapshot;
 mod source;
 
+#[cfg(test)]
+mod tests;
+
 pub use source::EtcdSource;

@@ -32,7 +32,9 @@ pub(super) enum KubernetesError {
 
 /// A client for `location`, without connecting.
 pub(super) async fn client(location: &KubernetesLocation) -> Result<Client, ConfigError> {
-    let config = config(location).await.map_err(ConfigError::Kubernetes)?;
+    let mut config = config(location).await.map_err(ConfigError::Kubernetes)?;
+    // Trying again is our own business: it is told, and goes on for ever.
+    config.default_retry = false;
     Client::try_from(config).map_err(|cause| ConfigError::Kubernetes(cause.into()))
 }
 

@@ -6,7 +6,7 @@ use kube::core::ApiResource;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info};
 
 use super::client::client;
@@ -17,6 +17,8 @@ use crate::{ConfigError, KubernetesLocation};
 
 /// Changes within this time come into force together.
 const GATHER: Duration = Duration::from_millis(20);
+/// A fault that comes again at once must not keep the server busy.
+const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// What watchers may tell ahead of its being noted; then they wait.
 const AHEAD: usize = 64;
 
@@ -90,6 +92,7 @@ impl KubernetesSource {
                 Some(ended) = watchers.join_next() => {
                     // Watchers end when this function does, and not before.
                     error!(?ended, "A watch ended unexpectedly; all kinds are listed again.");
+                    sleep(AFTER_FAULT).await;
                     return;
                 }
             }

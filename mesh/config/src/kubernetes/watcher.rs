@@ -88,6 +88,8 @@ impl Watcher {
         loop {
             let begun = Instant::now();
             let pause = match self.list_and_watch().await {
+                // A page of a list can be too old for the server as well.
+                Ok(Err(KubernetesError::List { cause, .. })) if is_gone(&cause) => SHORTEST_WATCH,
                 Ok(Ok(())) => SHORTEST_WATCH.saturating_sub(begun.elapsed()),
                 Ok(Err(KubernetesError::List { cause, .. })) if is_not_served(&cause) => {
                     if self.tell(News::Absent).await.is_err() {

@@ -11,6 +11,8 @@ use crate::{ConfigSet, Origin, Problem, Revision, parse};
 /// problem, and what was read before stays in force.
 const MAX_OBJECTS: usize = 10_000;
 const MAX_OBJECT_BYTES: usize = 4 << 20;
+/// A name is kept as long as its object is there, readable or not.
+const MAX_NAME: usize = 1024;
 /// Resources take some twenty times as much memory as their text.
 const MAX_TOTAL_BYTES: usize = 64 << 20;
 
@@ -49,8 +51,10 @@ pub(crate) struct Inventory {
     /// Bytes of the texts behind `contents`.
     bytes: usize,
     telling: BTreeMap<Scope, Telling>,
-    /// Objects that are not kept for their number, by scope.
-    unlisted: BTreeMap<Scope, usize>,
+    /// Scopes of which some objects are not kept for their number.
+    unlisted: BTreeSet<Scope>,
+    /// Scopes of which some objects are not kept for the length of their names.
+    unnamed: BTreeSet<Scope>,
     /// Scopes that are not told any more, and why.
     silent: BTreeMap<Scope, &'static str>,
     /// Objects were refused for a bound of all together, and room was made since.
@@ -73,7 +77,8 @@ struct Known {
 struct Telling {
     objects: Vec<Object>,
     bytes: usize,
-    unlisted: usize,
+    unlisted: bool,
+    unnamed: bool,
 }
 
 impl Inventory {
@@ -83,7 +88,8 @@ impl Inventory {
             contents: BTreeMap::new(),
             bytes: 0,
             telling: BTreeMap::new(),
-            unlisted: BTreeMap::new(),
+            unlisted: BTreeSet::new(),
+            unnamed: BTreeSet::new(),
             silent: BTreeMap::new(),
             room_again: false,
             crowded: false,
@@ -160,7 +166,7 @@ impl Inventory {
         self.silent.remove(scope);
         let told: BTreeSet<_> = telling.objects.iter().map(|o| Arc::clone(&o.name)).collect();
         // If some were not kept for their number, nobody knows which ones are gone.
-        if telling.unlisted == 0 {
+        if !telling.unlisted {
             let gone = self
                 .objects
                 .iter()
@@ -168,16 +174,25 @@ impl Inventory {
             let gone: Vec<_> = gone.map(|(name, _)| Arc::clone(name)).collect();
             gone.iter().for_each(|name| self.remove(name));
         }
-        self.unlisted.insert(Arc::clone(scope), telling.unlisted);
-        (self.crowded, self.room_again) = (self.crowded || telling.unlisted > 0, false);
+        for (scopes, applies) in
+            [(&mut self.unlisted, telling.unlisted), (&mut self.unnamed, telling.unnamed)]
+        {
+            scopes.remove(scope);
+            scopes.extend(applies.then(|| Arc::clone(scope)));
+        }
+        (self.crowded, self.room_again) = (self.crowded || telling.unlisted, false);
         telling.objects.into_iter().for_each(|object| self.apply(scope, object));
     }
 
     fn apply(&mut self, scope: &Scope, Object { name, text }: Object) {
         self.touched = true;
         if self.objects.len() >= MAX_OBJECTS && !self.objects.contains_key(&name) {
-            *self.unlisted.entry(Arc::clone(scope)).or_default() += 1;
+            self.unlisted.insert(Arc::clone(scope));
             self.crowded = true;
+            return;
+        }
+        if name.len() > MAX_NAME {
+            self.unnamed.insert(Arc::clone(scope));
             return;
         }
         let known = self.objects.entry(Arc::clone(&name)).or_insert_with(|| Known {
@@ -231,25 +246,31 @@ impl Inventory {
             let why = known.refused.as_ref()?;
             Some(problem(name, format!("{why}; what was read before stays in force")))
         });
-        let unlisted = self.unlisted.iter().filter(|(_, count)| **count > 0).map(|(scope, count)| {
+        let unlisted = self.unlisted.iter().map(|scope| {
             let message = format!(
-                "{count} objects are not read: there are more than {MAX_OBJECTS}; what was read \
-                 before stays in force"
+                "some objects are not read: there are more than {MAX_OBJECTS}; what was read before \
+                 stays in force"
             );
+            problem(scope, message)
+        });
+        let unnamed = self.unnamed.iter().map(|scope| {
+            let message =
+                format!("some objects are not read: their names have more than {MAX_NAME} bytes");
             problem(scope, message)
         });
         let silent = self.silent.iter().filter(|(scope, _)| self.has_any_of(scope));
         let silent = silent.map(|(scope, why)| {
             problem(scope, format!("{why}; what was read before stays in force"))
         });
-        refused.chain(unlisted).chain(silent).collect()
+        refused.chain(unlisted).chain(unnamed).chain(silent).collect()
     }
 }
 
 impl Telling {
     fn take(&mut self, mut object: Object) {
-        if self.objects.len() >= MAX_OBJECTS {
-            self.unlisted += 1;
+        self.unnamed |= object.name.len() > MAX_NAME;
+        self.unlisted |= self.objects.len() >= MAX_OBJECTS;
+        if object.name.len() > MAX_NAME || self.objects.len() >= MAX_OBJECTS {
             return;
         }
         let bytes = object.text.as_ref().map_or(0, String::len);

@@ -168,6 +168,19 @@ fn an_object_that_is_too_large_is_refused_and_its_version_before_stays() {
 }
 
 #[test]
+fn a_name_that_is_too_long_is_told_and_harms_no_other_object() {
+    let mut inventory = Inventory::new();
+    let (one, long) = (rule("one", "true"), "n".repeat(1025));
+    told(&mut inventory, &[("k/1", &one), ("k/2", &rule("two", "true"))], 1);
+    let set = told(&mut inventory, &[("k/1", &one), (&long, &rule("three", "true"))], 2);
+    assert_eq!(names(&set), ["one"]);
+    assert!(set.problems[0].message.contains("names have more than 1024 bytes"));
+    assert_eq!(told(&mut inventory, &[("k/1", &one)], 3).problems, []);
+    inventory.note(&scope(), Event::Apply(object(&long, &one)));
+    assert_eq!(inventory.commit(Revision(4)).problems.len(), 1);
+}
+
+#[test]
 fn what_exceeds_the_bounds_together_is_refused_and_nothing_is_taken_for_gone() {
     let mut inventory = Inventory::new();
     told(&mut inventory, &[("z", &rule("last", "true"))], 1);
@@ -178,7 +191,7 @@ fn what_exceeds_the_bounds_together_is_refused_and_nothing_is_taken_for_gone() {
     inventory.note(&scope(), Event::InitDone);
     let set = inventory.commit(Revision(2));
     assert_eq!(names(set), ["last"]);
-    assert!(set.problems.iter().any(|p| p.message.starts_with("2 objects are not read")));
+    assert!(set.problems.iter().any(|p| p.message.starts_with("some objects are not read")));
 
     let mut inventory = Inventory::new();
     let large = "#".repeat(4 << 20);

@@ -1,67 +1,9 @@
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
-use serde_json::json;
-
-use super::hub::Hub;
-use super::object::object;
-use super::watcher::News;
-use super::{GROUP, VERSION};
+use super::{rule, rules, spec};
+use crate::Revision;
+use crate::kubernetes::hub::Hub;
+use crate::kubernetes::object::object;
+use crate::kubernetes::watcher::News;
 use crate::source::{Event, Object, Publisher, Scope, SourceFeed};
-use crate::{Revision, parse};
-
-fn rules() -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(GROUP, VERSION, "rule"), "rules")
-}
-
-/// A rule as the API server gives it.
-fn rule(name: &str, spec: serde_json::Value) -> DynamicObject {
-    serde_json::from_value(json!({
-        "metadata": {
-            "name": name,
-            "namespace": "default",
-            "resourceVersion": "7",
-            "uid": "6d3f",
-            "creationTimestamp": "2024-01-01T00:00:00Z",
-            "managedFields": [{ "manager": "kubectl", "operation": "Apply" }],
-            "annotations": { "note": "a \"quoted\" text\nof two lines: \u{1}\u{7f}\u{feff}😀" },
-        },
-        "spec": spec,
-    }))
-    .unwrap()
-}
-
-fn spec() -> serde_json::Value {
-    json!({ "match": "true", "actions": [{ "handler": "h", "instances": ["i"] }] })
-}
-
-#[test]
-fn an_object_is_read_from_the_text_that_kubectl_shows_as_json() {
-    let object = object(&rules(), rule("deny", spec()));
-    assert_eq!(&*object.name, "rule/default/deny");
-    let text = object.text.unwrap();
-    let lines: Vec<_> = text.lines().collect();
-    assert_eq!(
-        lines[..4],
-        [
-            "{",
-            "    \"apiVersion\": \"config.istio.io/v1alpha2\",",
-            "    \"kind\": \"rule\",",
-            "    \"metadata\": {"
-        ]
-    );
-    assert!(!text.contains("managedFields"));
-    let parsed = parse(&object.name, &text);
-    assert_eq!((parsed.problems.as_slice(), parsed.resources.len()), (&[][..], 1));
-    let note = &parsed.resources[0].annotations["note"];
-    assert_eq!(note, "a \"quoted\" text\nof two lines: \u{1}\u{7f}\u{feff}😀");
-
-    let flawed = json!({ "actions": spec()["actions"], "mtach": "true" });
-    let object = super::object::object(&rules(), rule("deny", flawed));
-    let text = object.text.unwrap();
-    let line = 1 + text.lines().position(|line| line.contains("mtach")).unwrap();
-    let problem = parse(&object.name, &text).problems[0].to_string();
-    let place = format!("rule/default/deny:{line}: rule deny.default: ");
-    assert!(problem.starts_with(&place) && problem.contains("mtach"), "{problem}");
-}
 
 /// A hub with what it publishes.
 struct Heard {
@@ -78,7 +20,7 @@ impl Heard {
     fn listed(&mut self, kind: &str, objects: &[&str], version: &str) {
         self.event(kind, Event::Init, None);
         for name in objects {
-            let object = object(&rules(), rule(name, spec()));
+            let object = object(&rules(), rule(name, &spec()));
             self.event(kind, Event::InitApply(object), None);
         }
         self.event(kind, Event::InitDone, Some(version));
@@ -185,7 +127,7 @@ fn changes_of_several_kinds_never_share_a_revision() {
     heard.listed("rule", &[], "10");
     heard.listed("handler", &[], "30");
     // The watch of rules is behind that of handlers.
-    let late = object(&rules(), rule("late", spec()));
+    let late = object(&rules(), rule("late", &spec()));
     heard.event("rule", Event::Apply(late), Some("20"));
     assert_eq!(heard.state(), (true, true, names(&["late"]), Revision(31)));
 }
