@@ -8,6 +8,7 @@ mod answer;
 mod batches;
 mod check;
 mod check_cache;
+mod envoy;
 mod grpc;
 mod handlers;
 mod instance;

@@ -8,19 +8,16 @@ use anyhow::Context;
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
-use mesh_api::watch::v1::watch_server::WatchServer;
 use mesh_config::{ConfigSet, FolderSource};
 use mesh_runtime::{
     Drain, Readiness, SpanExport, Tasks, admin_router, serve_http, until_terminated,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
 use tracing::{error, info};
 
 use crate::admin::debug_router;
-use crate::grpc::{MixerService, WatchService};
+use crate::grpc::serve_grpc;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
@@ -28,12 +25,6 @@ use crate::service::Mixer;
 
 /// How long requests under way, and then reports in queues, may take when the process ends.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// Calls at once on one connection, as in Istio's Mixer.
-const MAX_CONCURRENT_STREAMS: u32 = 1024;
-
-/// A connection that does not answer pings is dead.
-const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// How often metrics that are read from state are brought up to date.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -153,22 +144,6 @@ async fn follow(
     drain.signaled().await;
     drop(mixer);
     let _process_ends = give_back.send(builder);
-}
-
-async fn serve_grpc(listener: TcpListener, mixer: Arc<Mixer>, drain: Drain) {
-    let watch = WatchService::new(mixer.watch(), mixer.metrics().clone(), drain.clone());
-    let served = Server::builder()
-        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-        .tcp_nodelay(true)
-        .add_service(MixerService(mixer))
-        .add_service(WatchServer::new(watch))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), wait_for(drain))
-        .await;
-    if let Err(cause) = served {
-        error!(%cause, "the gRPC port failed");
-    }
 }
 
 fn scrape(series: Arc<SeriesStore>) -> Router {

@@ -17,7 +17,7 @@ use crate::grpc::raw_codec::RawCodec;
 use crate::service::Mixer;
 
 /// The largest message taken, as in Istio's Mixer.
-const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
 type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'static>>;
 

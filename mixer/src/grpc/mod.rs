@@ -1,8 +1,12 @@
-//! The gRPC port.
+//! The gRPC port: Istio's service, ours, and those that a stock Envoy speaks.
 
+mod access_log;
+mod ext_authz;
+mod front_metrics;
 mod mixer_service;
+mod rate_limit;
 mod raw_codec;
+mod server;
 mod watch_service;
 
-pub(crate) use mixer_service::MixerService;
-pub(crate) use watch_service::WatchService;
+pub(crate) use server::serve_grpc;

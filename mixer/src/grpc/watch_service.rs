@@ -100,10 +100,11 @@ impl Watcher {
 }
 
 /// Keeps a gauge at the number of values that live.
-struct Counted(IntGauge);
+#[derive(Debug)]
+pub(super) struct Counted(IntGauge);
 
 impl Counted {
-    fn new(gauge: IntGauge) -> Self {
+    pub(super) fn new(gauge: IntGauge) -> Self {
         gauge.inc();
         Self(gauge)
     }

@@ -15,6 +15,7 @@ mod readings;
 mod reports;
 mod sidecar;
 mod spans;
+mod stock_envoy;
 mod tools;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.

@@ -1,0 +1,146 @@
+use std::sync::Arc;
+
+use http::HeaderMap;
+use mesh_api::envoy::service::accesslog::v3::access_log_service_server::AccessLogService;
+use mesh_api::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
+use mesh_api::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAccessLogsResponse};
+use mesh_attributes::wire::ReportEncoder;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{debug, info};
+
+use super::front_metrics::FrontMetrics;
+use super::watch_service::Counted;
+use crate::envoy::{Connections, EntrySource, LogEntry};
+use crate::service::Mixer;
+
+/// Entries of one report: as many as the sidecar's module sends at once.
+const BATCH: usize = 100;
+
+/// Longer names of nodes are cut in logs.
+const MAX_NODE_NAME: usize = 128;
+
+/// `envoy.service.accesslog.v3.AccessLogService`: what a stock Envoy served, as reports.
+///
+/// A stream lives as long as its Envoy and gets no answers. Its messages are read one after the other, so
+/// that Envoy feels it when Mixer is slow: Envoy's own buffer is bounded and it counts what it drops.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    mixer: Arc<Mixer>,
+    metrics: FrontMetrics,
+    streams: Arc<Semaphore>,
+}
+
+impl AccessLog {
+    /// A service of at most `max_streams` streams at once.
+    pub(crate) fn new(mixer: Arc<Mixer>, metrics: FrontMetrics, max_streams: usize) -> Self {
+        Self { mixer, metrics, streams: Arc::new(Semaphore::new(max_streams)) }
+    }
+
+    fn admit(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_none_free| {
+            self.refuse("limit");
+            Status::resource_exhausted(
+                "there are too many streams of access logs; see --max-access-log-streams",
+            )
+        })
+    }
+
+    fn refuse(&self, reason: &str) {
+        self.metrics.access_log_streams_refused.with_label_values(&[reason]).inc();
+    }
+
+    fn count(&self, protocol: &str, result: &str, entries: usize) {
+        let counter = self.metrics.access_log_entries.with_label_values(&[protocol, result]);
+        counter.inc_by(entries as u64);
+    }
+
+    async fn read(&self, mut messages: Streaming<StreamAccessLogsMessage>) -> Result<(), Status> {
+        let mut source = None;
+        let mut connections = Connections::default();
+        while let Some(message) = messages.message().await? {
+            if let Some(identifier) = &message.identifier {
+                let named = EntrySource::new(identifier).map_err(|cause| {
+                    self.refuse("identifier");
+                    Status::invalid_argument(format!(
+                        "metadata of the node, structure mixmesh: {cause}"
+                    ))
+                })?;
+                let node = identifier.node.as_ref().map_or("", |node| &node.id);
+                let node: String = node.chars().take(MAX_NODE_NAME).collect();
+                info!(node, log = identifier.log_name, "a stream of access logs begins");
+                source = Some(named);
+            }
+            let Some(source) = &source else {
+                self.refuse("identifier");
+                return Err(Status::invalid_argument(
+                    "the first message of a stream has no identifier; is the sender an Envoy?",
+                ));
+            };
+            match message.log_entries {
+                Some(LogEntries::HttpLogs(entries)) => {
+                    let entries = entries.log_entry;
+                    let read = entries.iter().map(|entry| source.http(entry));
+                    self.report("http", read).await;
+                }
+                Some(LogEntries::TcpLogs(entries)) => {
+                    let entries = entries.log_entry;
+                    let read = entries.iter().map(|entry| Some(connections.entry(source, entry)));
+                    self.report("tcp", read).await;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn report(&self, protocol: &str, entries: impl Iterator<Item = Option<LogEntry>>) {
+        let mut encoder = ReportEncoder::new();
+        for entry in entries {
+            let Some(entry) = entry else {
+                self.count(protocol, "intermediate", 1);
+                continue;
+            };
+            self.metrics.access_log_tags_refused.inc_by(entry.refused_tags);
+            let taken = encoder.push(&entry.bag) || {
+                self.send(protocol, &mut encoder);
+                encoder.push(&entry.bag)
+            };
+            if !taken {
+                self.count(protocol, "refused", 1);
+            }
+            if encoder.len() == BATCH {
+                self.send(protocol, &mut encoder);
+                // A large message must not keep a thread from other streams.
+                tokio::task::yield_now().await;
+            }
+        }
+        self.send(protocol, &mut encoder);
+    }
+
+    fn send(&self, protocol: &str, encoder: &mut ReportEncoder) {
+        let entries = encoder.len();
+        let Some(bytes) = encoder.finish() else { return };
+        match self.mixer.report(&bytes, &HeaderMap::new()) {
+            Ok(()) => self.count(protocol, "taken", entries),
+            Err(cause) => {
+                // Which of them, Mixer counts and says.
+                self.count(protocol, "refused", entries);
+                debug!(%cause, "entries of an access log could not be taken");
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AccessLogService for AccessLog {
+    async fn stream_access_logs(
+        &self,
+        request: Request<Streaming<StreamAccessLogsMessage>>,
+    ) -> Result<Response<StreamAccessLogsResponse>, Status> {
+        let _permit = self.admit()?;
+        let _counted = Counted::new(self.metrics.access_log_streams.clone());
+        self.read(request.into_inner()).await?;
+        Ok(Response::new(StreamAccessLogsResponse {}))
+    }
+}
