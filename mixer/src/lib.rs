@@ -24,6 +24,7 @@ mod validate;
 pub use answer::{UseCount, Verdict};
 pub use check::{CacheLevel, Caller, CheckAnswer};
 pub use check_cache::DEFAULT_CACHE_BYTES;
+pub use grpc::GrpcOptions;
 pub use metrics::Metrics;
 pub use options::{DEFAULT_ROOT_NAMESPACE, Options};
 pub use policy::{

@@ -5,6 +5,7 @@ use clap::Args;
 use mesh_runtime::LogFormat;
 
 use crate::check_cache::DEFAULT_CACHE_BYTES;
+use crate::grpc::GrpcOptions;
 
 /// Rules of this namespace hold for all namespaces.
 pub const DEFAULT_ROOT_NAMESPACE: &str = "istio-system";
@@ -54,4 +55,8 @@ pub struct Options {
     /// How log lines look: `text` or `json`.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+
+    /// How the gRPC port is served.
+    #[command(flatten)]
+    pub grpc_port: GrpcOptions,
 }

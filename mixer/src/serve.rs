@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
 use crate::admin::debug_router;
-use crate::grpc::serve_grpc;
+use crate::grpc::GrpcPort;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
@@ -41,6 +41,7 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     let listening = readiness.gate("grpc");
     let mut tasks = Tasks::new();
 
+    let tls = options.grpc_port.open_tls(metrics.registry()).context("TLS of the gRPC port")?;
     let http = bind("HTTP", options.http).await?;
     let admin = admin_router(readiness.clone(), metrics.registry().clone());
 
@@ -78,7 +79,8 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         "configuration",
         follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
     );
-    tasks.start("grpc", serve_grpc(grpc, Arc::clone(&mixer), drain.clone()));
+    let grpc = GrpcPort { listener: grpc, tls, options: options.grpc_port, readiness };
+    tasks.start("grpc", grpc.serve(Arc::clone(&mixer), drain.clone()));
     tasks.start("http", {
         let routes = admin.merge(debug_router(Arc::clone(&mixer)));
         logged("http", serve_http(http, routes, drain.clone()))

@@ -70,7 +70,11 @@ impl ServerTls {
                 _ = ticks.tick() => {}
                 () = &mut end => return,
             }
-            match self.files.read() {
+            let files = self.files.clone();
+            let read = tokio::task::spawn_blocking(move || files.read()).await;
+            // It was cancelled: the process ends.
+            let Ok(read) = read else { return };
+            match read {
                 Err(cause) => {
                     if !std::mem::replace(&mut unreadable, true) {
                         self.refuse(&cause);

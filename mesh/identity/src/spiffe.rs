@@ -59,9 +59,9 @@ fn is_domain(domain: &str) -> bool {
 fn is_path(path: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     path.is_empty()
-        || path.split('/').all(|segment| {
-            !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed)
-        })
+        || path
+            .split('/')
+            .all(|segment| !matches!(segment, "" | "." | "..") && segment.bytes().all(allowed))
 }
 
 impl fmt::Display for SpiffeId {

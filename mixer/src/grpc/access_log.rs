@@ -5,10 +5,12 @@ use mesh_api::envoy::service::accesslog::v3::access_log_service_server::AccessLo
 use mesh_api::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
 use mesh_api::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAccessLogsResponse};
 use mesh_attributes::wire::ReportEncoder;
+use mesh_runtime::Drain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{debug, info};
 
+use super::connection::Peer;
 use super::front_metrics::FrontMetrics;
 use super::watch_service::Counted;
 use crate::envoy::{Connections, EntrySource, LogEntry};
@@ -29,12 +31,18 @@ pub(crate) struct AccessLog {
     mixer: Arc<Mixer>,
     metrics: FrontMetrics,
     streams: Arc<Semaphore>,
+    drain: Drain,
 }
 
 impl AccessLog {
     /// A service of at most `max_streams` streams at once.
-    pub(crate) fn new(mixer: Arc<Mixer>, metrics: FrontMetrics, max_streams: usize) -> Self {
-        Self { mixer, metrics, streams: Arc::new(Semaphore::new(max_streams)) }
+    pub(crate) fn new(
+        mixer: Arc<Mixer>,
+        metrics: FrontMetrics,
+        max_streams: usize,
+        drain: Drain,
+    ) -> Self {
+        Self { mixer, metrics, streams: Arc::new(Semaphore::new(max_streams)), drain }
     }
 
     fn admit(&self) -> Result<OwnedSemaphorePermit, Status> {
@@ -55,10 +63,21 @@ impl AccessLog {
         counter.inc_by(entries as u64);
     }
 
-    async fn read(&self, mut messages: Streaming<StreamAccessLogsMessage>) -> Result<(), Status> {
+    async fn read(
+        &self,
+        request: Request<Streaming<StreamAccessLogsMessage>>,
+    ) -> Result<(), Status> {
+        let peer = Peer::of(&request);
+        let mut messages = request.into_inner();
         let mut source = None;
         let mut connections = Connections::default();
-        while let Some(message) = messages.message().await? {
+        loop {
+            let message = tokio::select! {
+                message = messages.message() => message?,
+                // Envoy opens another stream, to another Mixer.
+                () = self.drain.signaled() => None,
+            };
+            let Some(message) = message else { return Ok(()) };
             if let Some(identifier) = &message.identifier {
                 let named = EntrySource::new(identifier).map_err(|cause| {
                     self.refuse("identifier");
@@ -68,7 +87,8 @@ impl AccessLog {
                 })?;
                 let node = identifier.node.as_ref().map_or("", |node| &node.id);
                 let node: String = node.chars().take(MAX_NODE_NAME).collect();
-                info!(node, log = identifier.log_name, "a stream of access logs begins");
+                let log: String = identifier.log_name.chars().take(MAX_NODE_NAME).collect();
+                info!(node, log, %peer, "a stream of access logs begins");
                 source = Some(named);
             }
             let Some(source) = &source else {
@@ -91,7 +111,6 @@ impl AccessLog {
                 None => {}
             }
         }
-        Ok(())
     }
 
     async fn report(&self, protocol: &str, entries: impl Iterator<Item = Option<LogEntry>>) {
@@ -140,7 +159,7 @@ impl AccessLogService for AccessLog {
     ) -> Result<Response<StreamAccessLogsResponse>, Status> {
         let _permit = self.admit()?;
         let _counted = Counted::new(self.metrics.access_log_streams.clone());
-        self.read(request.into_inner()).await?;
+        self.read(request).await?;
         Ok(Response::new(StreamAccessLogsResponse {}))
     }
 }

@@ -1,12 +1,19 @@
 //! The gRPC port: Istio's service, ours, and those that a stock Envoy speaks.
 
+mod acceptor;
 mod access_log;
+mod connection;
+mod connection_limits;
+mod deadline;
 mod ext_authz;
 mod front_metrics;
+mod health;
 mod mixer_service;
+mod options;
 mod rate_limit;
 mod raw_codec;
 mod server;
 mod watch_service;
 
-pub(crate) use server::serve_grpc;
+pub use options::GrpcOptions;
+pub(crate) use server::GrpcPort;

@@ -93,8 +93,7 @@ fn raw_headers_are_joined_and_need_not_be_text() {
         raw_value: value.to_vec(),
     };
     let raw = vec![header("X-A", b"1"), header("x-a", b"2"), header("x-b", b"\xff")];
-    let request =
-        HttpRequest { header_map: Some(RawHeaders { headers: raw }), ..http(&[], "/") };
+    let request = HttpRequest { header_map: Some(RawHeaders { headers: raw }), ..http(&[], "/") };
     let bag = check_attributes(&context(request)).unwrap();
     let Some(Value::StringMap(headers)) = bag.get(&AttributeName::new("request.headers")) else {
         panic!("no headers");
