@@ -28,6 +28,8 @@ pub struct MixerOptions {
     pub prometheus: SocketAddr,
     /// Where its spans go, a URL.
     pub zipkin: Option<String>,
+    /// Further flags, as on a command line.
+    pub flags: Vec<String>,
 }
 
 impl MixerOptions {
@@ -44,6 +46,7 @@ impl MixerOptions {
             http: free_address()?,
             prometheus: free_address()?,
             zipkin: None,
+            flags: Vec::new(),
         })
     }
 }
@@ -79,6 +82,9 @@ impl Mixer {
             .arg(layout.setup().join("compiled"));
         if let Some(collector) = &options.zipkin {
             launch = launch.arg("--zipkin").arg(collector);
+        }
+        for flag in &options.flags {
+            launch = launch.arg(flag);
         }
         let mut mixer = Self { options, launch, process: None };
         mixer.restart()?;

@@ -41,6 +41,9 @@ impl StockEnvoyOptions {
         let mut mixer = mixer_cluster(self.mixer);
         if let Some(tls) = &self.tls {
             mixer = with(mixer, "transport_socket", upstream_tls(tls));
+            // New connections all the time, so that renewed certificates are seen.
+            let http = &mut mixer["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"];
+            http["common_http_protocol_options"] = json!({ "max_requests_per_connection": 20 });
         }
         json!({
             "node": {

@@ -6,9 +6,11 @@
 
 mod backends;
 mod caches;
+mod certificates;
 mod checks;
 mod components;
 mod edits;
+mod grpc_port;
 mod hostile;
 mod outage;
 mod readings;

@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testbed::{StockEnvoy, TestMesh, wait_until};
+use testbed::{StockEnvoy, TestMesh, UpstreamTls, wait_until};
 
+use crate::certificates::Authority;
 use crate::readings::LIMIT;
 use crate::require_part;
 
@@ -169,4 +172,73 @@ fn a_connection_that_is_passed_on_is_reported_when_it_ends() -> Result<()> {
         ensure!(counted == (request.len() as u64, answer.len() as u64), "{counted:?}");
         Ok(())
     })
+}
+
+#[test]
+fn certificates_are_renewed_while_requests_flow_over_mutual_tls() -> Result<()> {
+    require_part!(Envoy);
+    let mesh = mesh()?;
+    let folder = mesh.folder().join("tls");
+    let authority = Authority::new(&folder)?;
+    authority.sign("mixer", "spiffe://cluster.local/ns/istio-system/sa/mixer", 2040)?;
+    authority.sign("envoy", "spiffe://cluster.local/ns/default/sa/greeter", 2040)?;
+    let file = |name: &str| folder.join(name);
+    let flag = |name: &str, path: &str| format!("--{name}={}", file(path).display());
+    let flags = [
+        flag("tls-cert", "mixer.pem"),
+        flag("tls-key", "mixer.key"),
+        flag("tls-client-ca", "authority.pem"),
+    ];
+    let mesh = mesh.with(|options| options.mixer().flags = flags.to_vec());
+    let envoy = StockEnvoy::start(mesh, |options| {
+        options.tls = Some(UpstreamTls {
+            certificate: file("envoy.pem"),
+            key: file("envoy.key"),
+            authority: file("authority.pem"),
+        });
+    })?;
+    let metric = |name: &str, labels: &[(&str, &str)]| -> Result<u64> {
+        Ok(envoy.mixer().metrics()?.count(name, labels))
+    };
+    let expiry = || metric("mixer_tls_certificate_expiry_seconds", &[]);
+    let shaken = || metric("mixer_tls_handshakes_total", &[("result", "ok")]);
+    let first_expiry = expiry()?;
+    let finished = AtomicBool::new(false);
+    let traffic = || -> Result<u64> {
+        let mut connection = envoy.connect()?;
+        let mut sent = 0;
+        while !finished.load(Ordering::Relaxed) {
+            connection.get("/", &[("x-user", &format!("user-{sent}"))])?.require_ok()?;
+            sent += 1;
+        }
+        Ok(sent)
+    };
+    let renew = || -> Result<()> {
+        wait_until("handshakes with the first certificate", LIMIT, || {
+            ensure!(shaken()? >= 3);
+            Ok(())
+        })?;
+        authority.sign("mixer", "spiffe://cluster.local/ns/istio-system/sa/mixer", 2041)?;
+        wait_until("the renewed certificate to be in use", LIMIT, || {
+            ensure!(expiry()? > first_expiry);
+            Ok(())
+        })?;
+        let before = shaken()?;
+        wait_until("handshakes with the renewed certificate", LIMIT, || {
+            ensure!(shaken()? >= before + 5);
+            Ok(())
+        })
+    };
+    let (sent, renewed) = thread::scope(|scope| {
+        let traffic = scope.spawn(traffic);
+        let renewed = renew();
+        finished.store(true, Ordering::Relaxed);
+        (traffic.join(), renewed)
+    });
+    renewed?;
+    let sent = sent.map_err(|_| anyhow::anyhow!("the traffic panicked"))??;
+    ensure!(sent > 100, "only {sent} requests were sent");
+    let log = fs::read_to_string(envoy.mixer().log())?;
+    ensure!(log.contains("spiffe://cluster.local/ns/default/sa/greeter at 127.0.0.1"), "{log}");
+    Ok(())
 }
