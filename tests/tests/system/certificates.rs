@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType,
+    date_time_ymd,
 };
 
 /// A certificate authority that keeps all it signs in one folder.
@@ -17,6 +18,8 @@ impl Authority {
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let mut params = CertificateParams::default();
+        // Another name than those it signs, or they would seem to have signed themselves.
+        params.distinguished_name.push(DnType::CommonName, "authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         fs::write(folder.join("authority.pem"), issuer.pem())?;

@@ -235,8 +235,8 @@ fn certificates_are_renewed_while_requests_flow_over_mutual_tls() -> Result<()> 
         finished.store(true, Ordering::Relaxed);
         (traffic.join(), renewed)
     });
-    renewed?;
     let sent = sent.map_err(|_| anyhow::anyhow!("the traffic panicked"))??;
+    renewed?;
     ensure!(sent > 100, "only {sent} requests were sent");
     let log = fs::read_to_string(envoy.mixer().log())?;
     ensure!(log.contains("spiffe://cluster.local/ns/default/sa/greeter at 127.0.0.1"), "{log}");
