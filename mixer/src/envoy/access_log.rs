@@ -4,6 +4,7 @@ use mesh_api::envoy::data::accesslog::v3::tls_properties::CertificateProperties;
 use mesh_api::envoy::data::accesslog::v3::tls_properties::certificate_properties::subject_alt_name::San;
 use mesh_api::envoy::data::accesslog::v3::AccessLogCommon;
 use mesh_api::envoy::service::accesslog::v3::stream_access_logs_message::Identifier;
+use mesh_attributes::wire::{MAX_ATTRIBUTES, MAX_MAP_ENTRIES};
 use mesh_attributes::{AttributeBag, AttributeName, Bag, OwnedValue, Span, Timestamp, Value};
 use prost_types::Struct;
 use prost_types::value::Kind;
@@ -17,6 +18,10 @@ use super::node::node_attributes;
 use super::stated::{set_stated, stated};
 
 const NANOS: i64 = 1_000_000_000;
+
+/// Half of the seconds until the year 9999, where protobuf's time ends: a beginning and a length within
+/// have an end within.
+const LAST_SECOND: i64 = 253_402_300_799 / 2;
 
 /// The Envoy that writes a log: what it says of itself holds for all its entries.
 #[derive(Debug)]
@@ -32,6 +37,17 @@ pub(crate) struct LogEntry {
     pub(crate) bag: AttributeBag,
     /// How many custom tags were no attributes.
     pub(crate) refused_tags: u64,
+}
+
+impl LogEntry {
+    /// Whether a report can carry it.
+    pub(crate) fn fits(&self) -> bool {
+        let entries = self.bag.iter().map(|(_, value)| match value {
+            OwnedValue::StringMap(map) => map.len(),
+            _ => 0,
+        });
+        self.bag.len() <= MAX_ATTRIBUTES && entries.sum::<usize>() <= MAX_MAP_ENTRIES
+    }
 }
 
 impl EntrySource {
@@ -170,11 +186,15 @@ fn set_check(bag: &mut AttributeBag, metadata: &Struct) {
     }
 }
 
-/// When an entry's request or connection began, and how long it took.
+/// When an entry's request or connection began, and how long it took; without what is no time.
 pub(super) fn times(common: &AccessLogCommon) -> (Option<Timestamp>, Option<Span>) {
     let started = common.start_time.as_ref().map(super::check_request::timestamp);
     let took = common.duration.as_ref().or(common.time_to_last_downstream_tx_byte.as_ref());
-    (started, took.map(|took| Span { seconds: took.seconds, nanos: took.nanos }))
+    let took = took.map(|took| Span { seconds: took.seconds, nanos: took.nanos });
+    let fits = |seconds: i64, nanos: i32| {
+        (0..=LAST_SECOND).contains(&seconds) && (0..NANOS).contains(&i64::from(nanos))
+    };
+    (started.filter(|t| fits(t.seconds, t.nanos)), took.filter(|t| fits(t.seconds, t.nanos)))
 }
 
 /// The time `span` after `start`.
@@ -190,3 +210,6 @@ pub(super) fn after(start: Timestamp, span: Span) -> Timestamp {
 pub(super) fn bytes(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,9 +121,11 @@ impl AccessLog {
                 continue;
             };
             self.metrics.access_log_tags_refused.inc_by(entry.refused_tags);
-            let taken = encoder.push(&entry.bag) || {
+            let push = |encoder: &mut ReportEncoder| entry.fits() && encoder.push(&entry.bag);
+            let taken = push(&mut encoder) || {
+                // The words of the report may be used up; in one of its own the entry has all.
                 self.send(protocol, &mut encoder);
-                encoder.push(&entry.bag)
+                push(&mut encoder)
             };
             if !taken {
                 self.count(protocol, "refused", 1);
