@@ -1,5 +1,7 @@
 //! TLS as clients find it: who is let in, what is renewed, what a mistake leaves in use.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
