@@ -1,20 +1,23 @@
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
-use mesh_api::mixer::v1::check_response::PreconditionResult;
+use mesh_api::mixer::v1::check_response::{PreconditionResult, QuotaResult};
 use mesh_api::mixer::v1::header_operation::Operation;
 use mesh_api::mixer::v1::mixer_client::MixerClient;
 use mesh_api::mixer::v1::{CheckRequest, HeaderOperation, RouteDirective};
-use mesh_attributes::wire::{encode_check_request, resolve_references};
-use mesh_attributes::{AttributeBag, Condition, bag_from_json};
+use mesh_attributes::wire::{QuotaRequest, encode_check_request, resolve_references};
+use mesh_attributes::{AttributeBag, Condition};
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::Request;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+use tonic::transport::Channel;
 
-use crate::mixer::{TIMEOUT, connect};
+use crate::attributes::{Attributes, quotas};
+use crate::load::Load;
+use crate::mixer::{CALL_FAILED, TIMEOUT, connect};
 use crate::output::Output;
 
 /// Ask a Mixer whether a request with these attributes may pass.
@@ -24,10 +27,19 @@ pub(crate) struct Check {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9091")]
     mixer: String,
 
-    /// The attributes, as JSON such as {"request.path":{"t":"STRING","v":"/"}}, or @FILE to read them
-    /// from a file.
-    #[arg(long, short, value_name = "JSON|@FILE", default_value = "{}")]
-    attributes: String,
+    #[command(flatten)]
+    attributes: Attributes,
+
+    /// Quotas asked for, best effort: name=amount, separated by commas.
+    #[arg(long, short, value_name = "NAME=AMOUNT")]
+    quotas: Vec<String>,
+
+    #[command(flatten)]
+    load: Load,
+
+    /// Print each answer of a repeated check, not only the summary.
+    #[arg(long)]
+    print_response: bool,
 
     /// How the answer is printed.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
@@ -35,41 +47,100 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Exits with 0 when the request may pass, with 1 when it may not.
+    /// Exits with 0 when every call said that the request may pass, with 1 when one said that it may not,
+    /// with 3 when one was not answered.
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let bag = read_attributes(&self.attributes)?;
-        let mut bytes = Vec::new();
-        encode_check_request(&bag, "", &[], &mut bytes);
-        let mut request = Request::new(CheckRequest::decode(bytes.as_slice())?);
-        request.set_timeout(TIMEOUT);
-        request.metadata_mut().insert(
-            "mixmesh-filter",
-            AsciiMetadataValue::from_static(concat!("meshctl-", env!("CARGO_PKG_VERSION"))),
-        );
-        let channel = connect(&self.mixer).await?;
-        let response = MixerClient::new(channel).check(request).await.map_err(|status| {
-            anyhow!("Mixer refused the call: {}: {}", status.code(), status.message())
-        })?;
-        let (metadata, response, _) = response.into_parts();
-        let precondition = response.precondition.context("Mixer's answer has no precondition")?;
-        let code = precondition.status.as_ref().map_or(0, |status| status.code);
-        let answer = describe(&precondition, &metadata)?;
-        match self.output {
-            Output::Json => println!("{answer}"),
-            Output::Text => println!("{answer:#}"),
+        let quotas = quotas(&self.quotas)?;
+        let bag = self.attributes.bag()?;
+        let client = MixerClient::new(connect(&self.mixer).await?);
+        let print = (self.print_response || self.load.is_single()).then_some(self.output);
+        let call = move |number| {
+            let (client, request) = (client.clone(), request(&bag, &quotas, number));
+            async move { ask(client, request?, print).await }
+        };
+        let summary = self.load.run(call).await?;
+        if !self.load.is_single() {
+            match self.output {
+                Output::Json => println!("{}", summary.json()),
+                Output::Text => println!("{}", summary.text()),
+            }
         }
-        Ok(if code == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if summary.others(&[PASSED, DENIED]) > 0 {
+            CALL_FAILED.into()
+        } else if summary.count(DENIED) > 0 {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }
 
-fn read_attributes(argument: &str) -> Result<AttributeBag> {
-    let text = match argument.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(Path::new(file))
-            .with_context(|| format!("attributes file {file}"))?,
-        None => argument.to_owned(),
+/// What an answer says.
+const PASSED: &str = "passed";
+const DENIED: &str = "denied";
+
+/// Each call is a request of its own, also for quotas.
+fn request(bag: &AttributeBag, quotas: &[(String, i64)], number: u32) -> Result<CheckRequest> {
+    let quotas: Vec<QuotaRequest<'_>> = quotas
+        .iter()
+        .map(|(name, amount)| QuotaRequest { name, amount: *amount, best_effort: true })
+        .collect();
+    let id = match quotas.is_empty() {
+        true => String::new(),
+        false => format!("meshctl-{}-{number}", std::process::id()),
     };
-    let json = serde_json::from_str(&text).context("--attributes is not JSON")?;
-    Ok(bag_from_json(&json)?)
+    let mut bytes = Vec::new();
+    encode_check_request(bag, &id, &quotas, &mut bytes);
+    Ok(CheckRequest::decode(bytes.as_slice())?)
+}
+
+/// One call; its outcome is what the answer says, or the status of a call without one.
+async fn ask(
+    mut client: MixerClient<Channel>,
+    request: CheckRequest,
+    print: Option<Output>,
+) -> Result<String> {
+    let mut request = Request::new(request);
+    request.set_timeout(TIMEOUT);
+    request.metadata_mut().insert(
+        "mixmesh-filter",
+        AsciiMetadataValue::from_static(concat!("meshctl-", env!("CARGO_PKG_VERSION"))),
+    );
+    let response = match client.check(request).await {
+        Ok(response) => response,
+        Err(status) => {
+            if print.is_some() {
+                eprintln!("Mixer refused the call: {}: {}", status.code(), status.message());
+            }
+            return Ok(format!("{:?}", status.code()));
+        }
+    };
+    let (metadata, response, _) = response.into_parts();
+    let precondition = response.precondition.context("Mixer's answer has no precondition")?;
+    let code = precondition.status.as_ref().map_or(0, |status| status.code);
+    if let Some(output) = print {
+        let mut answer = describe(&precondition, &metadata)?;
+        if !response.quotas.is_empty() {
+            answer["quotas"] = granted(&response.quotas);
+        }
+        match output {
+            Output::Json => println!("{answer}"),
+            Output::Text => println!("{answer:#}"),
+        }
+    }
+    Ok(if code == 0 { PASSED } else { DENIED }.to_owned())
+}
+
+fn granted(quotas: &HashMap<String, QuotaResult>) -> Value {
+    let sorted: BTreeMap<_, _> = quotas
+        .iter()
+        .map(|(name, result)| {
+            let code = result.status.as_ref().map_or(0, |status| status.code);
+            let granted = json!({ "granted": result.granted_amount, "code": code });
+            (name, granted)
+        })
+        .collect();
+    json!(sorted)
 }
 
 fn describe(precondition: &PreconditionResult, metadata: &MetadataMap) -> Result<Value> {

@@ -1,8 +1,12 @@
 //! `meshctl`: asks and validates a mesh from the command line.
 
+mod attributes;
 mod check;
+mod expr;
+mod load;
 mod mixer;
 mod output;
+mod report;
 mod validate;
 mod watch;
 
@@ -23,8 +27,14 @@ enum Command {
     /// Say every mistake in configuration files, by the code that Mixer itself runs. Exits with 1 when
     /// there is one.
     Validate(validate::Validate),
-    /// Ask a Mixer whether a request with these attributes may pass.
-    Check(check::Check),
+    /// Ask a Mixer whether a request with these attributes may pass. Exits with 0 when it may, with 1 when
+    /// it may not, with 2 when the command line is wrong, with 3 when there is no answer.
+    Check(Box<check::Check>),
+    /// Tell a Mixer that requests with these attributes were served. Exits with 0 when it took all, with 2
+    /// when the command line is wrong, with 3 when it did not.
+    Report(Box<report::Report>),
+    /// Evaluate an expression as Mixer does, and say what its value depends on.
+    Expr(expr::Expr),
     /// Follow what a Mixer announces.
     Watch {
         #[command(subcommand)]
@@ -39,11 +49,21 @@ enum Watched {
     Generations(watch::Generations),
 }
 
+/// A call without an answer is told apart from an answer that says no.
+fn answered(result: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    result.or_else(|cause| {
+        eprintln!("Error: {cause:#}");
+        Ok(mixer::CALL_FAILED.into())
+    })
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Validate(validate) => validate.run().await,
-        Command::Check(check) => check.run().await,
+        Command::Check(check) => answered(check.run().await),
+        Command::Report(report) => answered(report.run().await),
+        Command::Expr(expr) => expr.run(),
         Command::Watch { what: Watched::Generations(generations) } => generations.run().await,
     }
 }

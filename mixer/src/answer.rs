@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use mesh_api::mixer::v1::RouteDirective;
 use mesh_attributes::wire::encode_references;
 use mesh_attributes::{GlobalWord, References};
+use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 /// Field numbers of `istio.mixer.v1.CheckResponse` and its `PreconditionResult`.
@@ -16,6 +18,7 @@ const STATUS: u32 = 1;
 const VALID_DURATION: u32 = 2;
 const VALID_USE_COUNT: u32 = 3;
 const REFERENCED_ATTRIBUTES: u32 = 5;
+const ROUTE_DIRECTIVE: u32 = 6;
 
 /// The longest `PreconditionResult` beside its status and references: keys, lengths, a duration of two
 /// varints and the use count.
@@ -38,7 +41,7 @@ impl UseCount {
 }
 
 /// A decision on a request, as the caller is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// A code of `google.rpc.Code`; 0 is OK.
     pub code: i32,
@@ -48,6 +51,22 @@ pub struct Verdict {
     pub valid_duration: Duration,
     /// How often it may be used.
     pub valid_use_count: UseCount,
+    /// What is done to the headers, and the response that a denied client is sent.
+    pub directive: RouteDirective,
+}
+
+/// What a request is told of a quota.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct QuotaAnswer {
+    /// The name that it was asked for by.
+    pub(crate) name: String,
+    pub(crate) granted_amount: i64,
+    pub(crate) valid_duration: Duration,
+    /// A code of `google.rpc.Code`.
+    pub(crate) code: i32,
+    pub(crate) message: String,
+    /// What the answer depends on.
+    pub(crate) references: References,
 }
 
 /// The parts of an answer that do not change while it is cached.
@@ -56,22 +75,21 @@ pub(crate) struct EncodedAnswer {
     status: Box<[u8]>,
     /// For callers with our dictionary; others are encoded for when they come.
     references: Box<[u8]>,
+    /// A `RouteDirective`; empty when there is none.
+    directive: Box<[u8]>,
     referenced: References,
 }
 
 impl EncodedAnswer {
-    pub(crate) fn new(code: i32, message: &str, referenced: References) -> Self {
-        let mut status = Vec::new();
-        if code != 0 {
-            encode_key(1, WireType::Varint, &mut status);
-            encode_varint(i64::from(code) as u64, &mut status);
-        }
-        if !message.is_empty() {
-            encode_field(2, message.as_bytes(), &mut status);
-        }
+    pub(crate) fn new(verdict: &Verdict, referenced: References) -> Self {
         let mut references = Vec::new();
         encode_references(&referenced, GlobalWord::COUNT as u32, &mut references);
-        Self { status: status.into(), references: references.into(), referenced }
+        Self {
+            status: encode_status(verdict.code, &verdict.message).into(),
+            references: references.into(),
+            directive: verdict.directive.encode_to_vec().into(),
+            referenced,
+        }
     }
 
     /// What the answer depends on.
@@ -82,7 +100,7 @@ impl EncodedAnswer {
     /// Bytes that the parts take in memory, for the cache's bound.
     pub(crate) fn weight(&self) -> usize {
         // The list of references is about as large as its encoding.
-        self.status.len() + 2 * self.references.len() + size_of::<Self>()
+        self.status.len() + self.directive.len() + 2 * self.references.len() + size_of::<Self>()
     }
 
     /// The `CheckResponse` for a caller that knows `global_words` words of the dictionary.
@@ -90,17 +108,20 @@ impl EncodedAnswer {
         &self,
         valid_duration: Duration,
         valid_use_count: UseCount,
+        quotas: &[QuotaAnswer],
         global_words: u32,
     ) -> Bytes {
+        let quotas = encode_quotas(quotas, global_words);
         if global_words as usize >= GlobalWord::COUNT {
-            return self.with_references(&self.references, valid_duration, valid_use_count);
+            return self.encode(&self.references, valid_duration, valid_use_count, &quotas);
         }
         let mut references = Vec::new();
         encode_references(&self.referenced, global_words, &mut references);
-        self.with_references(&references, valid_duration, valid_use_count)
+        self.encode(&references, valid_duration, valid_use_count, &quotas)
     }
 
-    fn with_references(&self, references: &[u8], valid: Duration, uses: UseCount) -> Bytes {
+    /// The whole response; `quotas` are its last fields, encoded.
+    fn encode(&self, references: &[u8], valid: Duration, uses: UseCount, quotas: &[u8]) -> Bytes {
         let seconds = valid.as_secs();
         let nanos = u64::from(valid.subsec_nanos());
         let duration_len = varint_field_len(seconds) + varint_field_len(nanos);
@@ -109,9 +130,10 @@ impl EncodedAnswer {
         let precondition_len = field_len(self.status.len())
             + field_len(duration_len)
             + varint_field_len(uses)
-            + field_len(references.len());
+            + field_len(references.len())
+            + if self.directive.is_empty() { 0 } else { field_len(self.directive.len()) };
 
-        let mut out = BytesMut::with_capacity(precondition_len + REST_LEN);
+        let mut out = BytesMut::with_capacity(precondition_len + REST_LEN + quotas.len());
         encode_key(PRECONDITION, WireType::LengthDelimited, &mut out);
         encode_varint(precondition_len as u64, &mut out);
         encode_field(STATUS, &self.status, &mut out);
@@ -122,8 +144,45 @@ impl EncodedAnswer {
         encode_varint_field(2, nanos, &mut out);
         encode_varint_field(VALID_USE_COUNT, uses, &mut out);
         encode_field(REFERENCED_ATTRIBUTES, references, &mut out);
+        if !self.directive.is_empty() {
+            encode_field(ROUTE_DIRECTIVE, &self.directive, &mut out);
+        }
+        out.put_slice(quotas);
         out.freeze()
     }
+}
+
+/// A `google.rpc.Status`.
+fn encode_status(code: i32, message: &str) -> Vec<u8> {
+    let mut status = Vec::new();
+    encode_varint_field(1, i64::from(code) as u64, &mut status);
+    if !message.is_empty() {
+        encode_field(2, message.as_bytes(), &mut status);
+    }
+    status
+}
+
+/// The entries of `CheckResponse.quotas` (field 3): `QuotaResult`s by name.
+fn encode_quotas(quotas: &[QuotaAnswer], global_words: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    for quota in quotas {
+        let mut duration = Vec::new();
+        encode_varint_field(1, quota.valid_duration.as_secs(), &mut duration);
+        encode_varint_field(2, u64::from(quota.valid_duration.subsec_nanos()), &mut duration);
+        let mut references = Vec::new();
+        let words = global_words.min(GlobalWord::COUNT as u32);
+        encode_references(&quota.references, words, &mut references);
+        let mut result = Vec::new();
+        encode_field(1, &duration, &mut result);
+        encode_varint_field(2, quota.granted_amount.cast_unsigned(), &mut result);
+        encode_field(5, &references, &mut result);
+        encode_field(6, &encode_status(quota.code, &quota.message), &mut result);
+        let mut entry = Vec::new();
+        encode_field(1, quota.name.as_bytes(), &mut entry);
+        encode_field(2, &result, &mut entry);
+        encode_field(3, &entry, &mut out);
+    }
+    out
 }
 
 /// All field numbers here are below 16: a key is one byte.
@@ -150,9 +209,8 @@ fn encode_field(number: u32, content: &[u8], out: &mut impl BufMut) {
 
 #[cfg(test)]
 mod tests {
-    use mesh_api::mixer::v1::CheckResponse;
+    use mesh_api::mixer::v1::{CheckResponse, HeaderOperation};
     use mesh_attributes::{AttributeName, Condition};
-    use prost::Message;
 
     use super::*;
 
@@ -174,10 +232,43 @@ mod tests {
             (7, "denier.ns:no", Duration::new(1, 5), -1),
             (14, "away", Duration::ZERO, 0),
         ] {
-            let answer = EncodedAnswer::new(code, message, references());
+            let header = HeaderOperation { name: "x".into(), value: "y".into(), operation: 2 };
+            let directive = RouteDirective {
+                response_header_operations: vec![header],
+                direct_response_code: 418,
+                direct_response_body: "tea".to_owned(),
+                ..RouteDirective::default()
+            };
+            let verdict = Verdict {
+                code,
+                message: message.to_owned(),
+                valid_duration: valid,
+                valid_use_count: UseCount(uses),
+                directive: if code == 7 { directive } else { RouteDirective::default() },
+            };
+            let answer = EncodedAnswer::new(&verdict, references());
+            let quota = QuotaAnswer {
+                name: "requestcount".to_owned(),
+                granted_amount: 3,
+                valid_duration: Duration::from_millis(1500),
+                code: 8,
+                message: "q.ns:spent".to_owned(),
+                references: references(),
+            };
             for words in [0, 100, 222, 300] {
-                let bytes = answer.response(valid, UseCount(uses), words);
-                let read = CheckResponse::decode(bytes).unwrap().precondition.unwrap();
+                let quotas = std::slice::from_ref(&quota);
+                let bytes = answer.response(valid, UseCount(uses), quotas, words);
+                let response = CheckResponse::decode(bytes).unwrap();
+                let granted = &response.quotas["requestcount"];
+                assert_eq!(granted.granted_amount, 3);
+                let lifetime = granted.valid_duration.unwrap();
+                assert_eq!((lifetime.seconds, lifetime.nanos), (1, 500_000_000));
+                assert_eq!(granted.status.as_ref().unwrap().message, "q.ns:spent");
+                let of_quota = granted.referenced_attributes.as_ref().unwrap();
+                assert_eq!(of_quota.attribute_matches.len(), 2);
+                let read = response.precondition.unwrap();
+                let directed = read.route_directive.unwrap_or_default();
+                assert_eq!(directed, verdict.directive);
                 let status = read.status.unwrap();
                 assert_eq!((status.code, status.message.as_str()), (code, message));
                 let duration = read.valid_duration.unwrap();

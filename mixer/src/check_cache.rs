@@ -22,12 +22,14 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use mesh_attributes::Bag;
 use mesh_cache_key::{Shape, ShapeId, ShapeTable, key_for};
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
+use serde::Serialize;
 
 use crate::answer::{EncodedAnswer, UseCount};
 use crate::metrics::Metrics;
-use crate::policy::Generation;
+use crate::policy::{Generation, Policy};
 
 /// Default bound of the cache: room for 1.5 million answers of typical size.
 pub const DEFAULT_CACHE_BYTES: u64 = 512 * 1024 * 1024;
@@ -38,6 +40,17 @@ const LEASE_PART: i64 = 8;
 
 /// What moka keeps for each entry beside key and value: measured with a million small entries.
 const ENTRY_OVERHEAD: usize = 200;
+
+/// Tells the generation in force of each namespace.
+pub(crate) trait CurrentGenerations {
+    fn digest_of(&self, namespace: &str) -> [u8; 16];
+}
+
+impl CurrentGenerations for Policy {
+    fn digest_of(&self, namespace: &str) -> [u8; 16] {
+        self.for_namespace(namespace).generation.digest
+    }
+}
 
 /// The cache. Cheap to share, safe from any thread, without a lock on look-up.
 #[derive(Debug)]
@@ -57,12 +70,20 @@ pub(crate) struct NamespaceShapes {
 
 #[derive(Debug)]
 pub(crate) struct CachedAnswer {
-    answer: EncodedAnswer,
-    generation: Generation,
-    denied: bool,
+    new: NewAnswer,
     expires: Instant,
     /// Negative: without limit.
     uses_left: AtomicI64,
+}
+
+/// An answer before it is cached.
+#[derive(Debug)]
+pub(crate) struct NewAnswer {
+    pub(crate) encoded: EncodedAnswer,
+    pub(crate) denied: bool,
+    /// The namespace that decided, and the generation of its policy.
+    pub(crate) namespace: Arc<str>,
+    pub(crate) generation: Generation,
 }
 
 /// A cached answer, with what of it may be used now.
@@ -74,12 +95,30 @@ pub(crate) struct Hit {
 }
 
 impl CachedAnswer {
-    pub(crate) fn answer(&self) -> &EncodedAnswer {
-        &self.answer
+    /// An answer that is for one request alone.
+    pub(crate) fn uncached(new: NewAnswer) -> Self {
+        Self { new, expires: Instant::now(), uses_left: AtomicI64::new(0) }
+    }
+
+    pub(crate) fn encoded(&self) -> &EncodedAnswer {
+        &self.new.encoded
     }
 
     pub(crate) fn denied(&self) -> bool {
-        self.denied
+        self.new.denied
+    }
+
+    pub(crate) fn namespace(&self) -> &Arc<str> {
+        &self.new.namespace
+    }
+
+    pub(crate) fn generation(&self) -> Generation {
+        self.new.generation
+    }
+
+    /// Whether the policy that gave the answer is the one in force.
+    fn is_current(&self, policy: &impl CurrentGenerations) -> bool {
+        policy.digest_of(&self.new.namespace) == self.new.generation.digest
     }
 }
 
@@ -90,19 +129,28 @@ thread_local! {
 
 impl CheckCache {
     pub(crate) fn new(bytes: u64, metrics: Metrics) -> Self {
+        metrics.check_cache_limit.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let (expired, evicted) =
+            (metrics.check_cache_expired.clone(), metrics.check_cache_evicted.clone());
         let answers = Cache::builder()
             .max_capacity(bytes)
+            .eviction_listener(move |_key, _answer, cause| match cause {
+                RemovalCause::Expired => expired.inc(),
+                RemovalCause::Size => evicted.inc(),
+                RemovalCause::Explicit | RemovalCause::Replaced => {}
+            })
             .weigher(weigh)
             .expire_after(Lifetime)
             .build_with_hasher(RandomState::default());
         Self { answers, started: Instant::now(), metrics }
     }
 
-    /// The answer of this generation that fits `bag`, if one is cached, with a lease of its uses.
+    /// The answer by the policy in force that fits `bag`, if one is cached, with a lease of its uses.
+    /// `shapes` are those of the namespace that the request itself names.
     pub(crate) fn look_up(
         &self,
         shapes: &NamespaceShapes,
-        generation: &Generation,
+        policy: &impl CurrentGenerations,
         bag: &impl Bag,
         now: Instant,
     ) -> Option<Hit> {
@@ -111,7 +159,7 @@ impl CheckCache {
             for (id, shape) in table.iter() {
                 key_for(id, shape, bag, key);
                 let Some(cached) = self.answers.get(key.as_slice()) else { continue };
-                if cached.generation.digest != generation.digest || cached.expires <= now {
+                if !cached.is_current(policy) || cached.expires <= now {
                     continue;
                 }
                 let Some(valid_use_count) = cached.lease() else { continue };
@@ -128,13 +176,13 @@ impl CheckCache {
     pub(crate) fn insert(
         &self,
         shapes: &NamespaceShapes,
-        generation: Generation,
         bag: &impl Bag,
-        answer: EncodedAnswer,
+        new: NewAnswer,
         validity: Validity,
         now: Instant,
     ) -> (Arc<CachedAnswer>, UseCount) {
-        let Validity { denied, duration, uses } = validity;
+        let Validity { duration, uses } = validity;
+        let answer = &new.encoded;
         let key = (!duration.is_zero() && uses.0 != 0)
             .then(|| Shape::of(answer.referenced()))
             .flatten()
@@ -146,9 +194,7 @@ impl CheckCache {
                 Some(key.into_boxed_slice())
             });
         let cached = Arc::new(CachedAnswer {
-            answer,
-            generation,
-            denied,
+            new,
             expires: now + duration,
             uses_left: AtomicI64::new(i64::from(uses.0)),
         });
@@ -158,6 +204,7 @@ impl CheckCache {
         };
         // The request that brought the answer is not one of its uses.
         let lease = cached.take_part().map_or(UseCount(0), UseCount);
+        self.metrics.check_cache_writes.inc();
         self.keep(key, Arc::clone(&cached));
         (cached, lease)
     }
@@ -170,19 +217,35 @@ impl CheckCache {
         self.metrics.check_cache_bytes.set(clamp(self.answers.weighted_size()));
     }
 
+    /// How much is in the cache, and how much may be.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            entries: self.answers.entry_count(),
+            bytes: self.answers.weighted_size(),
+            limit_bytes: self.answers.policy().max_capacity().unwrap_or(0),
+        }
+    }
+
     /// An answer that was long under way never replaces one of a newer generation.
     fn keep(&self, key: Box<[u8]>, new: Arc<CachedAnswer>) {
         self.answers.entry(key).and_compute_with(|old| match old {
-            Some(old) if old.value().generation.is_newer_than(&new.generation) => Op::Nop,
+            Some(old) if old.value().generation().is_newer_than(&new.generation()) => Op::Nop,
             _ => Op::Put(new),
         });
     }
 }
 
+/// How full the cache is.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Usage {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    pub(crate) limit_bytes: u64,
+}
+
 /// How long and how often an answer may be used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Validity {
-    pub(crate) denied: bool,
     pub(crate) duration: Duration,
     pub(crate) uses: UseCount,
 }
@@ -210,6 +273,11 @@ impl CachedAnswer {
 }
 
 impl NamespaceShapes {
+    /// The shapes known now.
+    pub(crate) fn table(&self) -> Arc<ShapeTable> {
+        self.table.load_full()
+    }
+
     /// The id of `shape`; `None` while there is no room for one more.
     fn learn(&self, shape: &Shape, now: Duration) -> Option<ShapeId> {
         if let Some(id) = self.table.load().find(shape) {
@@ -226,7 +294,7 @@ impl NamespaceShapes {
 
 #[expect(clippy::borrowed_box, reason = "the key's type is the cache's")]
 fn weigh(key: &Box<[u8]>, value: &Arc<CachedAnswer>) -> u32 {
-    let weight = key.len() + value.answer.weight() + ENTRY_OVERHEAD;
+    let weight = key.len() + value.encoded().weight() + ENTRY_OVERHEAD;
     u32::try_from(weight).unwrap_or(u32::MAX)
 }
 

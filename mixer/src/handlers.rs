@@ -1,16 +1,18 @@
 //! Handlers at work: an adapter with its configuration, and the queue of its reports.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use adapter_host::{
-    AdapterValue, CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch,
-    MetricBatch, Template,
+    CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch,
+    OwnedValue, QuotaGrant, QuotaRequest, Template,
 };
+use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Dispatches, Metrics};
 
 /// Batches that wait for a handler. At 100 requests a batch this is some ten thousand requests; what
 /// comes on top is counted as lost instead of growing without end.
@@ -26,6 +28,8 @@ pub(crate) struct HandlerUnit {
     /// Equal signatures mean the same adapter with the same configuration.
     pub(crate) signature: [u8; 32],
     pub(crate) state: HandlerState,
+    /// Its calls; none for a handler that is missing.
+    pub(crate) dispatches: Arc<Dispatches>,
 }
 
 #[derive(Debug)]
@@ -48,11 +52,20 @@ pub(crate) struct BuiltHandler {
 pub(crate) enum ReportBatch {
     Metrics(MetricBatch),
     LogEntries(LogBatch),
+    /// How many requests rules have selected for an instance.
+    Nothing(InstanceIndex, u32),
 }
 
-/// Why a handler gave no answer to a check.
+/// Batches in a handler's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct QueueState {
+    pub(crate) length: usize,
+    pub(crate) limit: usize,
+}
+
+/// Why a handler gave no answer.
 #[derive(Debug)]
-pub(crate) enum CheckFailure {
+pub(crate) enum CallFailure {
     NotBuilt(String),
     Call(CallError),
 }
@@ -69,13 +82,21 @@ impl HandlerUnit {
         metrics: &Metrics,
     ) -> Self {
         let (reports, queue) = mpsc::channel(MAX_QUEUED_BATCHES);
-        workers.spawn(work_off(name.clone(), Arc::clone(&built.handler), queue, metrics.clone()));
-        Self { name, adapter, signature, state: HandlerState::Built { built, reports } }
+        let dispatches = Arc::new(Dispatches::new(&name, &adapter, &built.templates));
+        workers.spawn(work_off(
+            name.clone(),
+            Arc::clone(&built.handler),
+            queue,
+            Arc::clone(&dispatches),
+            metrics.clone(),
+        ));
+        Self { name, adapter, signature, state: HandlerState::Built { built, reports }, dispatches }
     }
 
     /// A handler that could not be built: its checks fail closed and its reports are counted as lost.
     pub(crate) fn missing(name: String, adapter: String, signature: [u8; 32], why: String) -> Self {
-        Self { name, adapter, signature, state: HandlerState::Missing { why } }
+        let dispatches = Arc::new(Dispatches::new(&name, &adapter, &[]));
+        Self { name, adapter, signature, state: HandlerState::Missing { why }, dispatches }
     }
 
     pub(crate) fn is_built(&self) -> bool {
@@ -111,54 +132,99 @@ impl HandlerUnit {
         )
     }
 
-    pub(crate) async fn check_nothing(
+    /// Has the adapter decide about a request.
+    pub(crate) async fn check(
         &self,
         instance: InstanceIndex,
-    ) -> Result<CheckResult, CheckFailure> {
-        self.handler()?.check_nothing(instance).await.map_err(CheckFailure::Call)
+        values: Vec<OwnedValue>,
+    ) -> Result<CheckResult, CallFailure> {
+        let (handler, template) = self.handler(instance)?;
+        let started = Instant::now();
+        let called = handler.check(instance, values).await;
+        self.dispatches.done(template, started, &called);
+        called.map_err(CallFailure::Call)
     }
 
-    pub(crate) fn list_entry(
+    /// Has the adapter grant a part of a quota.
+    pub(crate) async fn allocate(
         &self,
         instance: InstanceIndex,
-        value: AdapterValue<'_>,
-    ) -> impl Future<Output = Result<CheckResult, CheckFailure>> + Send + use<'_> {
-        let call = self.handler().map(|handler| handler.list_entry(instance, value));
-        async move { call?.await.map_err(CheckFailure::Call) }
+        dimensions: Vec<OwnedValue>,
+        request: QuotaRequest,
+    ) -> Result<QuotaGrant, CallFailure> {
+        let (handler, template) = self.handler(instance)?;
+        let started = Instant::now();
+        let called = handler.allocate(instance, dimensions, request).await;
+        self.dispatches.done(template, started, &called);
+        called.map_err(CallFailure::Call)
+    }
+
+    /// Has the adapter generate attributes.
+    pub(crate) async fn generate(
+        &self,
+        instance: InstanceIndex,
+        values: Vec<OwnedValue>,
+    ) -> Result<Vec<(String, OwnedValue)>, CallFailure> {
+        let (handler, template) = self.handler(instance)?;
+        let started = Instant::now();
+        let called = handler.generate(instance, values).await;
+        self.dispatches.done(template, started, &called);
+        called.map_err(CallFailure::Call)
     }
 
     /// Hands `batch` over without waiting.
     pub(crate) fn enqueue(&self, batch: ReportBatch, metrics: &Metrics) {
         let (lost, reason) = match &self.state {
             HandlerState::Missing { .. } => (batch, "not_built"),
-            HandlerState::Built { reports, .. } => match reports.try_send(batch) {
-                Ok(()) => return,
-                Err(mpsc::error::TrySendError::Full(batch)) => (batch, "queue_full"),
-                Err(mpsc::error::TrySendError::Closed(batch)) => (batch, "worker_gone"),
+            // A worker may take the batch before this returns: it is counted first.
+            HandlerState::Built { reports, .. } => match reports.try_reserve() {
+                Ok(place) => {
+                    metrics.report_queued.add(batch.len().cast_signed());
+                    place.send(batch);
+                    return;
+                }
+                Err(mpsc::error::TrySendError::Full(())) => (batch, "queue_full"),
+                Err(mpsc::error::TrySendError::Closed(())) => (batch, "worker_gone"),
             },
         };
         metrics.report_elements_lost.with_label_values(&[reason]).inc_by(lost.len());
     }
 
-    fn handler(&self) -> Result<&Arc<Handler>, CheckFailure> {
+    /// The queue of its reports; none for a handler that is missing.
+    pub(crate) fn queue(&self) -> Option<QueueState> {
         match &self.state {
-            HandlerState::Built { built, .. } => Ok(&built.handler),
-            HandlerState::Missing { why } => Err(CheckFailure::NotBuilt(why.clone())),
+            HandlerState::Built { reports, .. } => Some(QueueState {
+                length: reports.max_capacity() - reports.capacity(),
+                limit: reports.max_capacity(),
+            }),
+            HandlerState::Missing { .. } => None,
+        }
+    }
+
+    /// The handler, and the template of one of its instances.
+    fn handler(&self, instance: InstanceIndex) -> Result<(&Arc<Handler>, Template), CallFailure> {
+        match &self.state {
+            HandlerState::Built { built, .. } => {
+                let declared = built.instances.get(instance.0 as usize);
+                let template = declared.map_or(Template::CheckNothing, |decl| decl.template);
+                Ok((&built.handler, template))
+            }
+            HandlerState::Missing { why } => Err(CallFailure::NotBuilt(why.clone())),
         }
     }
 }
 
 impl ReportBatch {
     fn len(&self) -> u64 {
-        let len = match self {
-            Self::Metrics(batch) => batch.len(),
-            Self::LogEntries(batch) => batch.len(),
-        };
-        len as u64
+        match self {
+            Self::Metrics(batch) => batch.len() as u64,
+            Self::LogEntries(batch) => batch.len() as u64,
+            Self::Nothing(_, count) => u64::from(*count),
+        }
     }
 }
 
-impl CheckFailure {
+impl CallFailure {
     /// The reason as a metric's label.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -168,7 +234,7 @@ impl CheckFailure {
     }
 }
 
-impl std::fmt::Display for CheckFailure {
+impl std::fmt::Display for CallFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotBuilt(why) => write!(f, "handler is not built: {why}"),
@@ -181,13 +247,23 @@ async fn work_off(
     name: String,
     handler: Arc<Handler>,
     mut queue: mpsc::Receiver<ReportBatch>,
+    dispatches: Arc<Dispatches>,
     metrics: Metrics,
 ) {
     while let Some(batch) = queue.recv().await {
-        let outcome = match &batch {
-            ReportBatch::Metrics(batch) => handler.report_metrics(batch).await,
-            ReportBatch::LogEntries(batch) => handler.report_log_entries(batch).await,
+        metrics.report_queued.sub(batch.len().cast_signed());
+        let started = Instant::now();
+        let (template, outcome) = match &batch {
+            ReportBatch::Metrics(batch) => (Template::Metric, handler.report_metrics(batch).await),
+            ReportBatch::LogEntries(batch) => {
+                (Template::LogEntry, handler.report_log_entries(batch).await)
+            }
+            ReportBatch::Nothing(instance, count) => {
+                let noted = handler.report_nothing(*instance, *count).await;
+                (Template::ReportNothing, noted.map(|()| Vec::new()))
+            }
         };
+        dispatches.done(template, started, &outcome);
         match outcome {
             Ok(failed) => {
                 let Some(first) = failed.first() else { continue };

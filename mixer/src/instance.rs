@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use adapter_host::AdapterValue;
-use mesh_attributes::{Bag, StringMap, Timestamp};
-use mixer_expr::{EvalError, Evaluated, MapValue};
+use adapter_host::{AdapterValue, OwnedValue};
+use mesh_attributes::{Bag, Timestamp};
+use mixer_expr::{EvalError, Evaluated};
 
 use crate::policy::rule::Field;
 
@@ -53,6 +53,14 @@ impl Field {
     }
 }
 
+/// The values of fields, in their order.
+pub(crate) fn evaluate_owned<B: Bag + ?Sized>(
+    fields: &[Field],
+    bag: &B,
+) -> Result<Vec<OwnedValue>, FieldError> {
+    fields.iter().map(|field| Ok(adapter_value(&field.evaluate(bag)?).into())).collect()
+}
+
 /// The value as adapters take it.
 pub(crate) fn adapter_value<'a>(evaluated: &'a Evaluated<'_>) -> AdapterValue<'a> {
     match evaluated {
@@ -63,17 +71,6 @@ pub(crate) fn adapter_value<'a>(evaluated: &'a Evaluated<'_>) -> AdapterValue<'a
         Evaluated::Timestamp(timestamp) => AdapterValue::Timestamp(*timestamp),
         Evaluated::Duration(span) => AdapterValue::Duration(*span),
         Evaluated::IpAddress(address) => AdapterValue::Bytes(address),
-        Evaluated::StringMap(MapValue::Borrowed(map)) => AdapterValue::StringMap(*map),
-        Evaluated::StringMap(MapValue::Empty) => AdapterValue::StringMap(&EmptyMap),
+        Evaluated::StringMap(map) => AdapterValue::StringMap(map),
     }
-}
-
-struct EmptyMap;
-
-impl StringMap for EmptyMap {
-    fn get(&self, _key: &str) -> Option<&str> {
-        None
-    }
-
-    fn each(&self, _f: &mut dyn FnMut(&str, &str)) {}
 }

@@ -3,33 +3,41 @@
 //! For the binary `mixer`, and for tools and benches that run its parts: [`PolicyBuilder`] compiles a
 //! configuration, [`Mixer`] answers by it. It is no proxy and no metrics store.
 
-mod admin;
 mod answer;
 mod batches;
 mod check;
 mod check_cache;
+mod codes;
+mod debug;
 mod envoy;
+mod generate;
 mod grpc;
 mod handlers;
 mod instance;
+mod layered;
+mod listener;
 mod metrics;
 mod options;
 mod policy;
 mod report;
 mod serve;
 mod service;
+mod shedding;
 mod spans;
 mod validate;
 
 pub use answer::{UseCount, Verdict};
 pub use check::{CacheLevel, Caller, CheckAnswer};
 pub use check_cache::DEFAULT_CACHE_BYTES;
-pub use grpc::GrpcOptions;
 pub use metrics::Metrics;
-pub use options::{DEFAULT_ROOT_NAMESPACE, Options};
+pub use options::{DEFAULT_ROOT_NAMESPACE, ListenAddress, Options, OptionsError, serve_arguments};
 pub use policy::{
     Announcement, Generation, NamespaceState, ParseGenerationError, Policy, PolicyBuilder,
 };
 pub use serve::serve;
 pub use service::Mixer;
+pub use shedding::{
+    Admission, Limits, Permit, RateLimit, RequestKind, Shed, ShedReason, SheddingMode,
+    SheddingOptions,
+};
 pub use validate::validate;

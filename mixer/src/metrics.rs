@@ -1,8 +1,32 @@
-use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+//! Mixer's own metrics: handles, resolved once.
+//!
+//! Names, texts and budgets of labels stand in one table ([`name`]). What is read from state rather than
+//! counted (handlers, spans, the process) is collected when it is scraped.
 
-/// Mixer's own metrics. The fields' helps say what they count; handles are resolved once, here.
+mod config;
+mod dispatch;
+mod front;
+mod grpc;
+mod handlers;
+mod name;
+mod registrar;
+mod shedding;
+mod state;
+
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
+
+pub(crate) use self::config::ConfigMetrics;
+pub(crate) use self::dispatch::Dispatches;
+pub(crate) use self::front::FrontMetrics;
+pub(crate) use self::grpc::GrpcMetrics;
+pub(crate) use self::handlers::HandlerMetrics;
+use self::name::Name;
+pub(crate) use self::registrar::CountersBy;
+use self::registrar::Registrar;
+pub(crate) use self::shedding::SheddingMetrics;
+pub(crate) use self::state::StateMetrics;
+
+/// Mixer's own metrics. The table of names says what each field counts.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     pub(crate) registry: Registry,
@@ -10,36 +34,57 @@ pub struct Metrics {
     pub(crate) check_denials: IntCounter,
     pub(crate) check_cache_hits: IntCounter,
     pub(crate) check_cache_misses: IntCounter,
+    pub(crate) check_cache_writes: IntCounter,
+    pub(crate) check_cache_expired: IntCounter,
+    pub(crate) check_cache_evicted: IntCounter,
     pub(crate) check_cache_entries: IntGauge,
     pub(crate) check_cache_bytes: IntGauge,
+    pub(crate) check_cache_limit: IntGauge,
     pub(crate) check_uncacheable: IntCounter,
-    pub(crate) check_failures: IntCounterVec,
+    pub(crate) check_failures: CountersBy,
     pub(crate) check_stale_answers: IntCounter,
+    pub(crate) quota_requests: IntCounter,
+    pub(crate) quota_denials: IntCounter,
+    pub(crate) quota_unlimited: IntCounter,
+    pub(crate) quota_failures: CountersBy,
+    pub(crate) generate_failures: CountersBy,
     pub(crate) check_seconds: Histogram,
     pub(crate) reports_received: IntCounter,
     pub(crate) report_requests: IntCounter,
     pub(crate) report_gaps: IntGauge,
     pub(crate) report_repeats: IntCounter,
-    pub(crate) report_elements_lost: IntCounterVec,
-    pub(crate) report_instance_errors: IntCounterVec,
+    pub(crate) report_elements_lost: CountersBy,
+    pub(crate) report_instance_errors: CountersBy,
+    pub(crate) report_queued: IntGauge,
     pub(crate) rule_match_errors: IntCounter,
-    pub(crate) malformed_messages: IntCounterVec,
+    pub(crate) malformed_messages: CountersBy,
+    pub(crate) dispatch_destinations: Histogram,
+    pub(crate) dispatch_instances: Histogram,
     pub(crate) config_revision: Gauge,
     pub(crate) config_snapshots: IntCounter,
     pub(crate) config_problems: IntGauge,
     pub(crate) config_rules: IntGauge,
     pub(crate) config_handlers: IntGauge,
     pub(crate) config_generation_changes: IntCounter,
+    pub(crate) config: ConfigMetrics,
     pub(crate) handlers_built: IntCounter,
     pub(crate) handlers_reused: IntCounter,
     pub(crate) handlers_closed: IntCounter,
     pub(crate) handler_build_failures: IntCounter,
+    pub(crate) shedding: SheddingMetrics,
+    pub(crate) grpc: GrpcMetrics,
+    pub(crate) connections: IntGauge,
+    pub(crate) connections_refused: IntCounterVec,
+    pub(crate) front: FrontMetrics,
     pub(crate) watchers: IntGauge,
 }
 
 /// From 50 µs, a cached answer, to 1 s, twice the filter's default timeout.
 const CHECK_SECONDS: [f64; 14] =
     [5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// As in Istio's Mixer.
+const COUNTS: [f64; 12] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0];
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -49,132 +94,59 @@ impl Default for Metrics {
 
 impl Metrics {
     /// All metrics, at zero, in a registry of their own.
-    #[expect(clippy::expect_used, reason = "the names are constants, and a test calls this")]
     pub fn new() -> Self {
         let registry = Registry::new();
-        let r = &registry;
-        let ok = "metric names and labels are valid and registered once";
-        let counter = |name: &str, help: &str| {
-            let metric = IntCounter::new(name, help).expect(ok);
-            r.register(Box::new(metric.clone())).expect(ok);
-            metric
-        };
-        let counters = |name: &str, help: &str, label: &str| {
-            let metric = IntCounterVec::new(Opts::new(name, help), &[label]).expect(ok);
-            r.register(Box::new(metric.clone())).expect(ok);
-            metric
-        };
-        let gauge = |name: &str, help: &str| {
-            let metric = IntGauge::new(name, help).expect(ok);
-            r.register(Box::new(metric.clone())).expect(ok);
-            metric
-        };
-        let config_revision = Gauge::new(
-            "mixer_config_revision",
-            "Revision of the configuration in force: the newest modification time of its folder, ns.",
-        )
-        .expect(ok);
-        r.register(Box::new(config_revision.clone())).expect(ok);
-        let check_seconds = Histogram::with_opts(
-            HistogramOpts::new(
-                "mixer_check_duration_seconds",
-                "Time from a decoded Check request to its encoded answer.",
-            )
-            .buckets(CHECK_SECONDS.to_vec()),
-        )
-        .expect(ok);
-        r.register(Box::new(check_seconds.clone())).expect(ok);
+        let r = Registrar(&registry);
+        let evictions = r.counters(Name::CacheEvictions);
+        r.gauges(Name::BuildInfo).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Self {
-            check_requests: counter("mixer_check_requests_total", "Check requests received."),
-            check_denials: counter(
-                "mixer_check_denials_total",
-                "Check answers whose precondition is not OK, cached ones included.",
-            ),
-            check_cache_hits: counter(
-                "mixer_check_cache_hits_total",
-                "Check requests answered from the cache.",
-            ),
-            check_cache_misses: counter(
-                "mixer_check_cache_misses_total",
-                "Check requests that were dispatched because no cached answer fitted.",
-            ),
-            check_cache_entries: gauge("mixer_check_cache_entries", "Answers in the check cache."),
-            check_cache_bytes: gauge(
-                "mixer_check_cache_bytes",
-                "Weight of the answers in the check cache, keys included.",
-            ),
-            check_uncacheable: counter(
-                "mixer_check_cache_refused_total",
-                "Answers not cached: not valid for any time or use, or with references no key can hold.",
-            ),
-            check_failures: counters(
-                "mixer_check_failures_total",
-                "Calls of check handlers that gave no answer, by reason.",
-                "reason",
-            ),
-            check_stale_answers: counter(
-                "mixer_check_stale_answers_total",
-                "Check answers of an older generation than the caller knows.",
-            ),
-            check_seconds,
-            reports_received: counter(
-                "mixer_reports_received_total",
-                "Sets of attributes received by Report: one for each request a proxy served.",
-            ),
-            report_requests: counter("mixer_report_requests_total", "Report requests received."),
-            report_gaps: gauge(
-                "mixer_report_batches_missing",
-                "Report batches that filters numbered and that have not arrived.",
-            ),
-            report_repeats: counter(
-                "mixer_report_batches_repeated_total",
-                "Report batches that arrived a second time and were dropped.",
-            ),
-            report_elements_lost: counters(
-                "mixer_report_elements_lost_total",
-                "Instances that no handler took, by reason.",
-                "reason",
-            ),
-            report_instance_errors: counters(
-                "mixer_report_instance_errors_total",
-                "Instances that could not be made because a field could not be evaluated.",
-                "instance",
-            ),
-            rule_match_errors: counter(
-                "mixer_rule_match_errors_total",
-                "Evaluations of a rule's match that failed; the rule is skipped for that request.",
-            ),
-            malformed_messages: counters(
-                "mixer_malformed_messages_total",
-                "Requests, or elements of them, that could not be decoded, by method.",
-                "method",
-            ),
-            config_revision,
-            config_snapshots: counter(
-                "mixer_config_snapshots_total",
-                "Configurations that came into force.",
-            ),
-            config_problems: gauge(
-                "mixer_config_problems",
-                "Mistakes in the configuration, listed at /debug/config.",
-            ),
-            config_rules: gauge("mixer_config_rule_configs_total", "Rules in force."),
-            config_handlers: gauge("mixer_config_handler_configs_total", "Handlers in use."),
-            config_generation_changes: counter(
-                "mixer_config_generation_changes_total",
-                "Changes of a namespace's check generation.",
-            ),
-            handlers_built: counter("mixer_handler_new_handlers_total", "Handlers built."),
-            handlers_reused: counter(
-                "mixer_handler_reused_handlers_total",
-                "Handlers kept over a change of the configuration.",
-            ),
-            handlers_closed: counter("mixer_handler_closed_handlers_total", "Handlers closed."),
-            handler_build_failures: counter(
-                "mixer_handler_handler_build_failures_total",
-                "Handlers that could not be built.",
-            ),
-            watchers: gauge("mixer_watchers", "Open watches of generations."),
+            check_requests: r.counter(Name::CheckRequests),
+            check_denials: r.counter(Name::CheckDenials),
+            check_cache_hits: r.counter(Name::CacheHits),
+            check_cache_misses: r.counter(Name::CacheMisses),
+            check_cache_writes: r.counter(Name::CacheWrites),
+            check_cache_expired: evictions.with_label_values(&["expired"]),
+            check_cache_evicted: evictions.with_label_values(&["size"]),
+            check_cache_entries: r.gauge(Name::CacheEntries),
+            check_cache_bytes: r.gauge(Name::CacheBytes),
+            check_cache_limit: r.gauge(Name::CacheLimit),
+            check_uncacheable: r.counter(Name::CacheRefused),
+            check_failures: r.counters_by(Name::CheckFailures),
+            check_stale_answers: r.counter(Name::CheckStaleAnswers),
+            quota_requests: r.counter(Name::QuotaRequests),
+            quota_denials: r.counter(Name::QuotaDenials),
+            quota_unlimited: r.counter(Name::QuotaUnlimited),
+            quota_failures: r.counters_by(Name::QuotaFailures),
+            generate_failures: r.counters_by(Name::GenerateFailures),
+            check_seconds: r.histogram(Name::CheckSeconds, &CHECK_SECONDS),
+            reports_received: r.counter(Name::ReportsReceived),
+            report_requests: r.counter(Name::ReportRequests),
+            report_gaps: r.gauge(Name::ReportBatchesMissing),
+            report_repeats: r.counter(Name::ReportBatchesRepeated),
+            report_elements_lost: r.counters_by(Name::ReportElementsLost),
+            report_instance_errors: r.counters_by(Name::ReportInstanceErrors),
+            report_queued: r.gauge(Name::ReportQueued),
+            rule_match_errors: r.counter(Name::RuleMatchErrors),
+            malformed_messages: r.counters_by(Name::MalformedMessages),
+            dispatch_destinations: r.histogram(Name::DispatcherDestinations, &COUNTS),
+            dispatch_instances: r.histogram(Name::DispatcherInstances, &COUNTS),
+            config_revision: r.float_gauge(Name::ConfigRevision),
+            config_snapshots: r.counter(Name::ConfigSnapshots),
+            config_problems: r.gauge(Name::ConfigProblems),
+            config_rules: r.gauge(Name::ConfigRules),
+            config_handlers: r.gauge(Name::ConfigHandlers),
+            config_generation_changes: r.counter(Name::ConfigGenerationChanges),
+            config: ConfigMetrics::new(&r),
+            handlers_built: r.counter(Name::HandlersNew),
+            handlers_reused: r.counter(Name::HandlersReused),
+            handlers_closed: r.counter(Name::HandlersClosed),
+            handler_build_failures: r.counter(Name::HandlerBuildFailures),
+            shedding: SheddingMetrics::new(&r),
+            grpc: GrpcMetrics::new(&r),
+            connections: r.gauge(Name::Connections),
+            connections_refused: r.counters(Name::ConnectionsRefused),
+            front: FrontMetrics::new(&r),
+            watchers: r.gauge(Name::Watchers),
             registry,
         }
     }

@@ -1,11 +1,12 @@
 //! Report: from the bytes of a batch to the queues of the handlers.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use adapter_host::{AdapterValue, LogBatch, MetricBatch};
 use http::HeaderMap;
 use mesh_attributes::Bag;
-use mesh_attributes::wire::{ElementError, ReportRequest};
+use mesh_attributes::wire::ReportRequest;
 use mixer_expr::Evaluated;
 use opentelemetry::trace::SpanKind;
 use smallvec::SmallVec;
@@ -13,10 +14,12 @@ use tonic::Status;
 use tracing::debug;
 
 use crate::batches::Arrival;
+use crate::generate::RememberedOutputs;
 use crate::handlers::{HandlerUnit, ReportBatch};
 use crate::instance::{FieldError, adapter_value};
+use crate::layered::Layered;
 use crate::metrics::Metrics;
-use crate::policy::rule::{Field, ReportCall, ReportInput, ReportRule};
+use crate::policy::rule::{Field, ReportCall, ReportInput, ReportRule, Target};
 use crate::service::Mixer;
 
 /// How many bad elements an error names; the count is always whole.
@@ -29,7 +32,7 @@ impl Mixer {
     /// # Errors
     /// INVALID_ARGUMENT for a message that is no `ReportRequest`, or that has elements that cannot be
     /// read: those are named, and all others were taken.
-    pub fn report(&self, request: &[u8], headers: &HeaderMap) -> Result<(), Status> {
+    pub async fn report(&self, request: &[u8], headers: &HeaderMap) -> Result<(), Status> {
         self.metrics.report_requests.inc();
         let request = ReportRequest::decode(request).map_err(|cause| {
             self.metrics.malformed_messages.with_label_values(&["report"]).inc();
@@ -44,30 +47,50 @@ impl Mixer {
         self.metrics.reports_received.inc_by(request.len() as u64);
         let mut outgoing = Outgoing::default();
         let policy = self.policy();
+        let mut remembered = RememberedOutputs::default();
         let mut bad = BadElements::default();
         let mut bags = request.bags();
         let mut element = 0;
         while let Some(bag) = bags.next_bag() {
             match bag {
                 Ok(bag) => {
-                    let rules = &policy.for_bag(bag).report;
-                    self.prepare_reports(element, rules, bag, &mut outgoing);
+                    let generators = &policy.for_bag(bag).generate;
+                    if generators.is_empty() {
+                        let rules = &policy.for_bag(bag).report;
+                        self.prepare_reports(element, rules, bag, &mut outgoing);
+                    } else {
+                        // What cannot be generated is missing, no more: the failure is counted.
+                        let generated = self.generate(generators, bag, &mut remembered).await;
+                        let generated = generated.map(|g| g.attributes).unwrap_or_default();
+                        let bag = Layered { upper: bag, lower: &generated };
+                        let rules = &policy.for_bag(&bag).report;
+                        self.prepare_reports(element, rules, &bag, &mut outgoing);
+                    }
                 }
                 Err(cause) => bad.add(&cause),
             }
             element += 1;
         }
+        let failed = std::mem::take(&mut outgoing.failed);
         outgoing.send(&self.metrics);
-        if bad.count == 0 {
-            return Ok(());
+        if bad.count > 0 {
+            self.metrics.malformed_messages.with_label_values(&["report"]).inc_by(bad.count);
+            return Err(Status::invalid_argument(format!(
+                "{} of {} elements could not be read, the others were taken: {}",
+                bad.count,
+                request.len(),
+                bad.named.join("; ")
+            )));
         }
-        self.metrics.malformed_messages.with_label_values(&["report"]).inc_by(bad.count);
-        Err(Status::invalid_argument(format!(
-            "{} of {} elements could not be read, the others were taken: {}",
-            bad.count,
-            request.len(),
-            bad.named.join("; ")
-        )))
+        // Our filter would take an error for a batch of unknown fate.
+        if batch.is_none() && failed.count > 0 {
+            return Err(Status::invalid_argument(format!(
+                "{} instances could not be made, the others were taken: {}",
+                failed.count,
+                failed.named.join("; ")
+            )));
+        }
+        Ok(())
     }
 
     fn prepare_reports(
@@ -78,16 +101,8 @@ impl Mixer {
         outgoing: &mut Outgoing,
     ) {
         for rule in rules {
-            if let Some(condition) = &rule.condition {
-                match condition.eval_bool(bag) {
-                    Ok(true) => {}
-                    Ok(false) => continue,
-                    Err(cause) => {
-                        self.metrics.rule_match_errors.inc();
-                        debug!(rule = rule.name, %cause, "a match could not be evaluated");
-                        continue;
-                    }
-                }
+            if !rule.scope.matches(bag, &self.metrics) || !rule.scope.takes(bag) {
+                continue;
             }
             for call in &rule.calls {
                 if let Err(cause) = outgoing.add(element, call, bag) {
@@ -96,13 +111,17 @@ impl Mixer {
                         .with_label_values(&[&call.target.instance])
                         .inc();
                     debug!(instance = %call.target.instance, %cause, "an instance could not be made");
+                    let instance = &call.target.instance;
+                    outgoing
+                        .failed
+                        .add(&format_args!("element {element}: instance {instance}: {cause}"));
                 }
             }
         }
     }
 }
 
-/// Elements that could not be read: all counted, a few named.
+/// What could not be read or made: all counted, a few named.
 #[derive(Default)]
 struct BadElements {
     count: u64,
@@ -110,7 +129,7 @@ struct BadElements {
 }
 
 impl BadElements {
-    fn add(&mut self, cause: &ElementError) {
+    fn add(&mut self, cause: &impl Display) {
         self.count += 1;
         if self.named.len() < MAX_NAMED_ELEMENTS {
             self.named.push(cause.to_string());
@@ -123,6 +142,10 @@ impl BadElements {
 struct Outgoing {
     metrics: SmallVec<[(Arc<HandlerUnit>, MetricBatch); 4]>,
     log_entries: SmallVec<[(Arc<HandlerUnit>, LogBatch); 4]>,
+    /// How many requests were selected for an instance.
+    nothing: SmallVec<[(Target, u32); 2]>,
+    /// Instances that could not be made.
+    failed: BadElements,
 }
 
 impl Outgoing {
@@ -140,6 +163,7 @@ impl Outgoing {
                     adapter_value(&value),
                 );
             }
+            ReportInput::Nothing => self.count(target),
             ReportInput::LogEntry { severity, timestamp, variables } => {
                 let severity = severity.evaluate_text(bag)?;
                 let timestamp = timestamp.evaluate_timestamp(bag)?;
@@ -157,12 +181,30 @@ impl Outgoing {
         Ok(())
     }
 
+    fn count(&mut self, target: &Target) {
+        let same = |(known, _): &&mut (Target, u32)| {
+            Arc::ptr_eq(&known.handler, &target.handler) && known.index == target.index
+        };
+        match self.nothing.iter_mut().find(same) {
+            Some((_, count)) => *count += 1,
+            None => self.nothing.push((target.clone(), 1)),
+        }
+    }
+
     fn send(self, metrics: &Metrics) {
+        let handlers = self.metrics.len() + self.log_entries.len() + self.nothing.len();
+        let of_metrics = self.metrics.iter().map(|(_, batch)| batch.len());
+        let instances = of_metrics.chain(self.log_entries.iter().map(|(_, batch)| batch.len()));
+        metrics.dispatch_destinations.observe(handlers as f64);
+        metrics.dispatch_instances.observe(instances.map(|len| len as f64).sum());
         for (handler, batch) in self.metrics {
             handler.enqueue(ReportBatch::Metrics(batch), metrics);
         }
         for (handler, batch) in self.log_entries {
             handler.enqueue(ReportBatch::LogEntries(batch), metrics);
+        }
+        for (target, count) in self.nothing {
+            target.handler.enqueue(ReportBatch::Nothing(target.index, count), metrics);
         }
     }
 }

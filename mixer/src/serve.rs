@@ -10,31 +10,34 @@ use axum::http::header;
 use axum::routing::get;
 use mesh_config::{ConfigSet, FolderSource};
 use mesh_runtime::{
-    Drain, Readiness, SpanExport, Tasks, admin_router, serve_http, until_terminated,
+    Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
+    serve_http, until_terminated,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tracing::{error, info};
+use tokio::time::{Instant, sleep};
+use tracing::{error, info, warn};
 
-use crate::admin::debug_router;
+use crate::debug::{Subject, debug_router};
 use crate::grpc::GrpcPort;
-use crate::metrics::Metrics;
+use crate::listener::Listener;
+use crate::metrics::{HandlerMetrics, Metrics, StateMetrics};
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
 use crate::service::Mixer;
 
-/// How long requests under way, and then reports in queues, may take when the process ends.
-const DRAIN: Duration = Duration::from_secs(10);
-
 /// How often metrics that are read from state are brought up to date.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// Serves until SIGTERM or SIGINT, then finishes what is under way.
+/// How often a folder of configuration that is not there yet is looked for.
+const CONFIG_RETRY: Duration = Duration::from_millis(250);
+
+/// Serves until SIGTERM or SIGINT, then finishes what is under way. `log` is the process's own.
 ///
 /// # Errors
 /// When the configuration folder cannot be read, a port is taken, or the adapter host cannot start.
 /// Mistakes within the configuration are no errors: they are logged and shown at `/debug/config`.
-pub async fn serve(options: Options) -> anyhow::Result<()> {
+pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     let configured = readiness.gate("configuration");
@@ -43,9 +46,19 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
 
     let tls = options.grpc_port.open_tls(metrics.registry()).context("TLS of the gRPC port")?;
     let http = bind("HTTP", options.http).await?;
-    let admin = admin_router(readiness.clone(), metrics.registry().clone());
+    let http_address = http.local_addr()?;
+    let subject = Subject::default();
+    // It answers before there is a configuration: a process that waits for one is alive.
+    tasks.start("http", {
+        let admin = admin_router(readiness.clone(), metrics.registry().clone());
+        let routes = admin.merge(debug_router(subject.clone())).merge(log_router(log.clone()));
+        logged("http", serve_http(http, routes, tasks.drain_signal()))
+    });
 
-    let spans = options.zipkin.as_deref().map(|url| SpanExport::open("mixer", url)).transpose()?;
+    let spans = options.spans.as_ref().map(|to| SpanExport::open("mixer", to)).transpose()?;
+    let counts = spans.as_ref().map(|spans| Box::new(spans.counts()) as Box<_>);
+    metrics.registry().register(Box::new(StateMetrics::new(counts, Some(log.clone()))))?;
+    metrics.registry().register(Box::new(ProcessMetrics::new()))?;
     let adapters = match &options.adapters {
         Some(folder) => folder.clone(),
         None => default_adapters()?,
@@ -55,20 +68,23 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
-    let (source, configs) = FolderSource::open(&options.config)
-        .with_context(|| format!("configuration folder {}", options.config.display()))?;
+    let (source, configs) = open_config(&options).await?;
     let first = configs.borrow().clone();
     let mut builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
     let policy = builder.build(&first).await;
     let tracer = spans.as_ref().map(SpanExport::tracer);
-    let mixer = Arc::new(Mixer::new(policy, options.check_cache_bytes, metrics.clone(), tracer));
+    metrics.config.export(&first, policy.problems());
+    let mixer = Mixer::new(policy, options.check_cache_bytes, metrics.clone(), tracer);
+    let mixer = Arc::new(mixer.with_shedding(&options.shedding()));
+    metrics.registry().register(Box::new(HandlerMetrics::new(&mixer)))?;
+    subject.show(Arc::clone(&mixer), configs.clone(), options.config.display().to_string());
     configured.open();
 
-    let grpc = bind("gRPC", options.grpc).await?;
+    let grpc = Listener::bind(&options.grpc).await?;
     let prometheus = bind("Prometheus", options.prometheus).await?;
     info!(
-        grpc = %grpc.local_addr()?,
-        http = %http.local_addr()?,
+        grpc = %grpc.address()?,
+        http = %http_address,
         prometheus = %prometheus.local_addr()?,
         "mixer serves"
     );
@@ -79,17 +95,13 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         "configuration",
         follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
     );
-    let grpc = GrpcPort { listener: grpc, tls, options: options.grpc_port, readiness };
-    tasks.start("grpc", grpc.serve(Arc::clone(&mixer), drain.clone()));
-    tasks.start("http", {
-        let routes = admin.merge(debug_router(Arc::clone(&mixer)));
-        logged("http", serve_http(http, routes, drain.clone()))
-    });
+    let grpc = GrpcPort { listener: grpc, tls, readiness };
+    tasks.start("grpc", grpc.serve(Arc::clone(&mixer), options.clone(), drain.clone()));
     tasks.start(
         "prometheus",
         logged("prometheus", serve_http(prometheus, scrape(series), drain.clone())),
     );
-    tasks.start("metrics", refresh(Arc::clone(&mixer), drain));
+    tasks.start("metrics", refresh(Arc::clone(&mixer), log, drain));
     listening.open();
 
     tasks.run_until(async {
@@ -101,10 +113,10 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     .await;
     info!("mixer drains");
     listening.close();
-    tasks.drain(DRAIN).await;
-    drop(mixer);
+    tasks.drain(options.drain_timeout).await;
+    drop((mixer, subject));
     if let Ok(builder) = given_back.await {
-        builder.close(DRAIN).await;
+        builder.close(options.drain_timeout).await;
     }
     if let Some(spans) = spans {
         spans.close();
@@ -119,6 +131,29 @@ pub(crate) fn default_adapters() -> anyhow::Result<PathBuf> {
     let folder =
         executable.parent().and_then(|bin| bin.parent()).context("the executable's folder")?;
     Ok(folder.join("adapters"))
+}
+
+/// The source of configuration, waited for as long as the options say.
+async fn open_config(
+    options: &Options,
+) -> anyhow::Result<(FolderSource, watch::Receiver<Arc<ConfigSet>>)> {
+    let give_up = Instant::now() + options.config_wait_timeout;
+    let mut told = false;
+    loop {
+        match FolderSource::open(&options.config) {
+            Ok(opened) => return Ok(opened),
+            Err(cause) if Instant::now() >= give_up => {
+                return Err(cause)
+                    .with_context(|| format!("configuration folder {}", options.config.display()));
+            }
+            Err(cause) => {
+                if !std::mem::replace(&mut told, true) {
+                    warn!(%cause, "there is no configuration yet; mixer waits for it");
+                }
+                sleep(CONFIG_RETRY).await;
+            }
+        }
+    }
 }
 
 async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -141,7 +176,9 @@ async fn follow(
             () = drain.signaled() => break,
         }
         let config = configs.borrow_and_update().clone();
-        mixer.install(builder.build(&config).await);
+        let policy = builder.build(&config).await;
+        mixer.metrics().config.export(&config, policy.problems());
+        mixer.install(policy);
     }
     drain.signaled().await;
     drop(mixer);
@@ -160,11 +197,14 @@ fn scrape(series: Arc<SeriesStore>) -> Router {
     Router::new().route("/metrics", get(text))
 }
 
-async fn refresh(mixer: Arc<Mixer>, drain: Drain) {
+async fn refresh(mixer: Arc<Mixer>, log: LogControl, drain: Drain) {
     let mut ticks = tokio::time::interval(REFRESH);
     loop {
         tokio::select! {
-            _ = ticks.tick() => mixer.refresh_metrics(),
+            _ = ticks.tick() => {
+                mixer.refresh_metrics();
+                log.tell_repeats();
+            }
             () = drain.signaled() => return,
         }
     }

@@ -9,6 +9,7 @@ use crate::batches::Batches;
 use crate::check_cache::CheckCache;
 use crate::metrics::Metrics;
 use crate::policy::{Announcement, Policy};
+use crate::shedding::{Admission, SheddingOptions};
 
 /// Mixer without its ports: answers checks and takes reports by the policy in force.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct Mixer {
     announcements: watch::Sender<Arc<Announcement>>,
     pub(crate) cache: CheckCache,
     pub(crate) batches: Batches,
+    pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     pub(crate) tracer: Option<SdkTracer>,
 }
@@ -35,9 +37,17 @@ impl Mixer {
             policy: ArcSwap::from_pointee(policy),
             cache: CheckCache::new(cache_bytes, metrics.clone()),
             batches: Batches::default(),
+            admission: Admission::new(&SheddingOptions::default(), &metrics),
             metrics,
             tracer,
         }
+    }
+
+    /// The same with limits of load; without them all that comes is worked on.
+    #[must_use]
+    pub fn with_shedding(mut self, options: &SheddingOptions) -> Self {
+        self.admission = Admission::new(options, &self.metrics);
+        self
     }
 
     /// Puts `policy` in force, then tells the watchers. Requests under way finish by the old one.

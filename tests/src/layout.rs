@@ -93,6 +93,11 @@ impl Layout {
         self.setup().join("prometheus")
     }
 
+    /// Redis as set-up found or unpacked it.
+    pub fn redis(&self) -> PathBuf {
+        self.setup().join("redis-server")
+    }
+
     /// Zipkin's server.
     pub fn zipkin_jar(&self) -> PathBuf {
         self.setup().join("zipkin-server.jar")

@@ -81,7 +81,10 @@ impl Mixer {
             .arg("--compile-cache")
             .arg(layout.setup().join("compiled"));
         if let Some(collector) = &options.zipkin {
-            launch = launch.arg("--zipkin").arg(collector);
+            launch = launch.arg("--spans").arg(format!("zipkin={collector}"));
+        }
+        for flag in &options.flags {
+            launch = launch.arg(flag);
         }
         for flag in &options.flags {
             launch = launch.arg(flag);

@@ -13,19 +13,22 @@ pub enum Part {
     Envoy,
     /// Prometheus, which scrapes the series.
     Prometheus,
+    /// Redis, which keeps quota counters.
+    Redis,
     /// Zipkin, which shows the spans.
     Zipkin,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Envoy, Self::Prometheus, Self::Zipkin];
+    pub const ALL: [Self; 4] = [Self::Envoy, Self::Prometheus, Self::Redis, Self::Zipkin];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Envoy => "Envoy",
             Self::Prometheus => "Prometheus",
+            Self::Redis => "Redis",
             Self::Zipkin => "Zipkin",
         }
     }
@@ -40,6 +43,9 @@ impl Part {
             Self::Prometheus => {
                 "install it (Debian: apt-get install prometheus), then `cargo xtask setup`"
             }
+            Self::Redis => {
+                "install it (Debian: apt-get install redis-server), then `cargo xtask setup`"
+            }
             Self::Zipkin => {
                 "install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven), then \
                  `cargo xtask setup`"
@@ -52,6 +58,7 @@ impl Part {
         match self {
             Self::Envoy => layout.envoy().exists(),
             Self::Prometheus => layout.prometheus().exists(),
+            Self::Redis => layout.redis().exists(),
             Self::Zipkin => layout.zipkin_jar().exists(),
         }
     }

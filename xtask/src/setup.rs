@@ -4,6 +4,7 @@
 mod apt;
 pub(crate) mod envoy;
 mod prometheus;
+mod redis;
 pub(crate) mod wasm_std;
 mod zipkin;
 
@@ -31,7 +32,7 @@ pub(crate) struct Options {
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
-    let missing = parts(layout, &[Part::Prometheus, Part::Zipkin], options.all);
+    let missing = parts(layout, &[Part::Prometheus, Part::Redis, Part::Zipkin], options.all);
     ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
 }
@@ -52,6 +53,7 @@ pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_java: bool) -> Vec<Pa
     let install = |part: Part| match part {
         Part::Envoy => envoy::ensure_installed(layout),
         Part::Prometheus => prometheus::ensure_installed(layout),
+        Part::Redis => redis::ensure_installed(layout),
         Part::Zipkin => zipkin::ensure_installed(layout, with_java),
     };
     let mut missing = Vec::new();

@@ -71,7 +71,8 @@ impl Adapter for Denier {
                 code: status.code,
                 message: status.message,
                 valid_duration: *valid_duration,
-                valid_use_count,
+                valid_use_count: Some(valid_use_count),
+                direct_response: None,
             },
         })
     }

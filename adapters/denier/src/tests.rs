@@ -15,7 +15,8 @@ fn every_request_is_denied_as_a_failed_precondition_unless_told_otherwise() {
         code: Code::FAILED_PRECONDITION,
         message: String::new(),
         valid_duration: Duration::from_secs(5),
-        valid_use_count: 1000,
+        valid_use_count: Some(1000),
+        direct_response: None,
     };
     assert_eq!(handler.check_nothing(0).unwrap(), expected);
     assert_eq!(handler.list_entry(0, Value::Text("x")).unwrap(), expected);
@@ -33,7 +34,7 @@ fn the_answer_is_that_of_the_parameters() {
         (answer.code, answer.message.as_str()),
         (Code::PERMISSION_DENIED, "closed for today")
     );
-    assert_eq!((answer.valid_duration, answer.valid_use_count), (Duration::from_secs(60), 3));
+    assert_eq!((answer.valid_duration, answer.valid_use_count), (Duration::from_secs(60), Some(3)));
 }
 
 #[test]

@@ -53,7 +53,8 @@ impl Adapter for List {
                 code: Code::OK,
                 message: String::new(),
                 valid_duration: *parameters.caching_interval,
-                valid_use_count: parameters.caching_use_count,
+                valid_use_count: Some(parameters.caching_use_count),
+                direct_response: None,
             },
         })
     }

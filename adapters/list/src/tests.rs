@@ -36,7 +36,8 @@ fn a_whitelist_lets_its_entries_pass_and_nothing_else() {
             code: Code::OK,
             message: String::new(),
             valid_duration: Duration::from_secs(7),
-            valid_use_count: 10_000,
+            valid_use_count: Some(10_000),
+            direct_response: None,
         }
     );
     let answer = list.list_entry(0, Value::Text("Alice")).unwrap();

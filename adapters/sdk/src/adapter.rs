@@ -38,3 +38,25 @@ pub trait ListEntry: Adapter {
         value: Value<'_>,
     ) -> Result<CheckResult, CallError>;
 }
+
+/// Serves the template `keyval`.
+pub trait KeyVal: Adapter {
+    /// Decides about a request, and looks up the value under its key.
+    ///
+    /// # Errors
+    /// When there is no decision. A denial is no error, nor is a key without a value.
+    fn key_val(
+        &mut self,
+        instance: InstanceIndex,
+        key: &str,
+    ) -> Result<(CheckResult, Option<String>), CallError>;
+}
+
+/// Serves the template `reportnothing`.
+pub trait ReportNothing: Adapter {
+    /// Takes note that rules have selected `count` requests.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    fn report_nothing(&mut self, instance: InstanceIndex, count: u32) -> Result<(), CallError>;
+}

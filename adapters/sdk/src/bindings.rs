@@ -16,6 +16,7 @@ pub mod base {
         export_macro_name: "export_lifecycle",
         default_bindings_module: "adapter_sdk::bindings::base",
         generate_unused_types: true,
+        additional_derives: [PartialEq],
         generate_all,
     });
 }
@@ -60,6 +61,73 @@ pub mod logentry {
         pub_export_macro: true,
         export_macro_name: "export_logentry",
         default_bindings_module: "adapter_sdk::bindings::logentry",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod apikey {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "apikey-template",
+        pub_export_macro: true,
+        export_macro_name: "export_apikey",
+        default_bindings_module: "adapter_sdk::bindings::apikey",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod authorization {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "authorization-template",
+        pub_export_macro: true,
+        export_macro_name: "export_authorization",
+        default_bindings_module: "adapter_sdk::bindings::authorization",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod keyval {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "keyval-template",
+        pub_export_macro: true,
+        export_macro_name: "export_keyval",
+        default_bindings_module: "adapter_sdk::bindings::keyval",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod quota {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "quota-template",
+        pub_export_macro: true,
+        export_macro_name: "export_quota",
+        default_bindings_module: "adapter_sdk::bindings::quota",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod kubernetes {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "kubernetes-template",
+        pub_export_macro: true,
+        export_macro_name: "export_kubernetes",
+        default_bindings_module: "adapter_sdk::bindings::kubernetes",
+        additional_derives: [PartialEq, Eq, Default],
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod reportnothing {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "reportnothing-template",
+        pub_export_macro: true,
+        export_macro_name: "export_reportnothing",
+        default_bindings_module: "adapter_sdk::bindings::reportnothing",
         with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
     });
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::bindings::base::mixmesh::adapter::types;
 
-pub use crate::bindings::base::mixmesh::adapter::types::Fault;
+pub use crate::bindings::base::mixmesh::adapter::types::{DirectResponse, Fault, Header};
 
 /// A code of google.rpc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -12,7 +12,7 @@ pub use crate::bindings::base::mixmesh::adapter::types::Fault;
 pub struct Code(i32);
 
 /// What an adapter decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CheckResult {
     /// [`Code::OK`] lets the request pass, every other code denies it.
     pub code: Code,
@@ -20,8 +20,10 @@ pub struct CheckResult {
     pub message: String,
     /// How long the answer may be used again for equal requests; zero: not at all.
     pub valid_duration: Duration,
-    /// How many requests may use the answer.
-    pub valid_use_count: u32,
+    /// How many requests may use the answer; `None` is without limit.
+    pub valid_use_count: Option<u32>,
+    /// What the client of a denied request is sent in place of the denial's own words.
+    pub direct_response: Option<DirectResponse>,
 }
 
 /// The adapter cannot decide, or not take an element.
@@ -49,8 +51,12 @@ impl Code {
     pub const OK: Self = Self(0);
     /// A value is not what it should be.
     pub const INVALID_ARGUMENT: Self = Self(3);
+    /// There is none of that name.
+    pub const NOT_FOUND: Self = Self(5);
     /// The client may not.
     pub const PERMISSION_DENIED: Self = Self(7);
+    /// Nothing is left.
+    pub const RESOURCE_EXHAUSTED: Self = Self(8);
     /// The state of things forbids it.
     pub const FAILED_PRECONDITION: Self = Self(9);
 
@@ -74,6 +80,19 @@ impl TryFrom<i32> for Code {
     }
 }
 
+impl CheckResult {
+    /// An answer that may not be used again.
+    pub fn once(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            valid_duration: Duration::ZERO,
+            valid_use_count: Some(0),
+            direct_response: None,
+        }
+    }
+}
+
 impl CallError {
     /// The value handed in can never be handled.
     pub fn caller(message: impl Into<String>) -> Self {
@@ -84,6 +103,11 @@ impl CallError {
     pub fn adapter(message: impl Into<String>) -> Self {
         Self { fault: Fault::Adapter, retry: false, message: message.into() }
     }
+
+    /// What the adapter depends on has a problem; later the same call may work.
+    pub fn backend(message: impl Into<String>) -> Self {
+        Self { fault: Fault::Backend, retry: true, message: message.into() }
+    }
 }
 
 impl From<CheckResult> for types::CheckResult {
@@ -93,6 +117,7 @@ impl From<CheckResult> for types::CheckResult {
             message: result.message,
             valid_duration: i64::try_from(result.valid_duration.as_nanos()).unwrap_or(i64::MAX),
             valid_use_count: result.valid_use_count,
+            direct_response: result.direct_response,
         }
     }
 }

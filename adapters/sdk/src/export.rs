@@ -3,16 +3,23 @@
 use std::any::Any;
 use std::cell::RefCell;
 
+use crate::bindings::apikey::exports::mixmesh::adapter::apikey;
+use crate::bindings::authorization::exports::mixmesh::adapter::authorization;
 use crate::bindings::base::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::base::mixmesh::adapter::types;
 use crate::bindings::checknothing::exports::mixmesh::adapter::checknothing;
+use crate::bindings::keyval::exports::mixmesh::adapter::keyval;
+use crate::bindings::kubernetes::exports::mixmesh::adapter::kubernetes;
 use crate::bindings::listentry::exports::mixmesh::adapter::listentry;
 use crate::bindings::logentry::exports::mixmesh::adapter::logentry;
 use crate::bindings::metric::exports::mixmesh::adapter::metric;
+use crate::bindings::quota::exports::mixmesh::adapter::quota;
+use crate::bindings::reportnothing::exports::mixmesh::adapter::reportnothing;
 use crate::metric::SeriesById;
 use crate::{
-    Adapter, CallError, CheckNothing, FailedElement, Instance, InstanceIndex, Instances, ListEntry,
-    LogEntry, MetricSeries, Problem, Problems, Value, log_entry, parameters,
+    Adapter, ApiKey, Authorization, CallError, CheckNothing, FailedElement, Instance,
+    InstanceIndex, Instances, KeyVal, Kubernetes, ListEntry, LogEntry, MetricSeries, Problem,
+    Problems, Quota, ReportNothing, Value, log_entry, parameters,
 };
 
 /// Makes a component of an adapter: `adapter_sdk::export!(Denier: checknothing, listentry);`. The type
@@ -56,6 +63,36 @@ macro_rules! export_template {
     (listentry) => {
         $crate::bindings::listentry::export_listentry!(
             Guest with_types_in $crate::bindings::listentry
+        );
+    };
+    (apikey) => {
+        $crate::bindings::apikey::export_apikey!(
+            Guest with_types_in $crate::bindings::apikey
+        );
+    };
+    (authorization) => {
+        $crate::bindings::authorization::export_authorization!(
+            Guest with_types_in $crate::bindings::authorization
+        );
+    };
+    (keyval) => {
+        $crate::bindings::keyval::export_keyval!(
+            Guest with_types_in $crate::bindings::keyval
+        );
+    };
+    (quota) => {
+        $crate::bindings::quota::export_quota!(
+            Guest with_types_in $crate::bindings::quota
+        );
+    };
+    (kubernetes) => {
+        $crate::bindings::kubernetes::export_kubernetes!(
+            Guest with_types_in $crate::bindings::kubernetes
+        );
+    };
+    (reportnothing) => {
+        $crate::bindings::reportnothing::export_reportnothing!(
+            Guest with_types_in $crate::bindings::reportnothing
         );
     };
     (metric) => {
@@ -114,6 +151,68 @@ impl<E: Exported<Adapter: ListEntry>> listentry::Guest for Guest<E> {
         let instance = InstanceIndex::new(instance);
         let answer = with_adapter::<E, _>(|a| a.list_entry(instance, Value::from(&value)));
         Ok(answer??.into())
+    }
+}
+
+impl<E: Exported<Adapter: ApiKey>> apikey::Guest for Guest<E> {
+    fn check(
+        instance: u32,
+        request: apikey::Request,
+    ) -> Result<types::CheckResult, types::CallError> {
+        let instance = InstanceIndex::new(instance);
+        let answer = with_adapter::<E, _>(|a| a.api_key(instance, &request));
+        Ok(answer??.into())
+    }
+}
+
+impl<E: Exported<Adapter: Authorization>> authorization::Guest for Guest<E> {
+    fn check(
+        instance: u32,
+        subject: authorization::Subject,
+        action: authorization::Action,
+    ) -> Result<types::CheckResult, types::CallError> {
+        let instance = InstanceIndex::new(instance);
+        let answer = with_adapter::<E, _>(|a| a.authorize(instance, &subject, &action));
+        Ok(answer??.into())
+    }
+}
+
+impl<E: Exported<Adapter: KeyVal>> keyval::Guest for Guest<E> {
+    fn check(instance: u32, key: String) -> Result<keyval::Answer, types::CallError> {
+        let instance = InstanceIndex::new(instance);
+        let (check, value) = with_adapter::<E, _>(|a| a.key_val(instance, &key))??;
+        Ok(keyval::Answer { check: check.into(), value })
+    }
+}
+
+impl<E: Exported<Adapter: Quota>> quota::Guest for Guest<E> {
+    fn allocate(
+        instance: u32,
+        dimensions: Vec<types::Value>,
+        request: quota::Request,
+    ) -> Result<quota::Grant, types::CallError> {
+        let instance = InstanceIndex::new(instance);
+        let dimensions: Vec<Value<'_>> = dimensions.iter().map(Value::from).collect();
+        let grant = with_adapter::<E, _>(|a| a.allocate(instance, &dimensions, &request));
+        Ok(grant??.into())
+    }
+}
+
+impl<E: Exported<Adapter: Kubernetes>> kubernetes::Guest for Guest<E> {
+    fn generate(
+        instance: u32,
+        source: kubernetes::Endpoint,
+        destination: kubernetes::Endpoint,
+    ) -> Result<kubernetes::Workloads, types::CallError> {
+        let instance = InstanceIndex::new(instance);
+        Ok(with_adapter::<E, _>(|a| a.generate(instance, &source, &destination))??)
+    }
+}
+
+impl<E: Exported<Adapter: ReportNothing>> reportnothing::Guest for Guest<E> {
+    fn report(instance: u32, count: u32) -> Result<(), types::CallError> {
+        let instance = InstanceIndex::new(instance);
+        Ok(with_adapter::<E, _>(|a| a.report_nothing(instance, count))??)
     }
 }
 

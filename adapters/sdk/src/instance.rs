@@ -27,7 +27,7 @@ pub struct Instance {
     pub value_type: Option<ValueType>,
 }
 
-/// A dimension of a metric or a variable of a log entry.
+/// A dimension of a metric or quota, a variable of a log entry, or a field that is set.
 #[derive(Debug, Clone)]
 pub struct Field {
     /// Its name.
@@ -47,6 +47,18 @@ pub enum Template {
     CheckNothing,
     /// A check of a value against a list.
     ListEntry,
+    /// A check of an API key.
+    ApiKey,
+    /// A check of a subject and its action.
+    Authorization,
+    /// A check that yields the value under a key.
+    KeyVal,
+    /// A limited amount.
+    Quota,
+    /// An attribute generator.
+    Kubernetes,
+    /// That something happened.
+    ReportNothing,
 }
 
 impl InstanceIndex {
@@ -97,7 +109,18 @@ impl FromIterator<Instance> for Instances {
 }
 
 impl Template {
-    const ALL: [Self; 4] = [Self::Metric, Self::LogEntry, Self::CheckNothing, Self::ListEntry];
+    const ALL: [Self; 10] = [
+        Self::Metric,
+        Self::LogEntry,
+        Self::CheckNothing,
+        Self::ListEntry,
+        Self::ApiKey,
+        Self::Authorization,
+        Self::KeyVal,
+        Self::Quota,
+        Self::Kubernetes,
+        Self::ReportNothing,
+    ];
 
     /// The name in configuration and WIT.
     pub const fn name(self) -> &'static str {
@@ -106,6 +129,12 @@ impl Template {
             Self::LogEntry => "logentry",
             Self::CheckNothing => "checknothing",
             Self::ListEntry => "listentry",
+            Self::ApiKey => "apikey",
+            Self::Authorization => "authorization",
+            Self::KeyVal => "keyval",
+            Self::Quota => "quota",
+            Self::Kubernetes => "kubernetes",
+            Self::ReportNothing => "reportnothing",
         }
     }
 

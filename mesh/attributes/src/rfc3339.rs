@@ -39,14 +39,24 @@ impl Timestamp {
         (YEAR_1..YEAR_10000).contains(&seconds).then_some(Self { seconds, nanos })
     }
 
+    /// Whether it is within the years 1 to 9999, and its nanoseconds within a second.
+    pub fn is_in_range(self) -> bool {
+        (YEAR_1..YEAR_10000).contains(&self.seconds) && (0..1_000_000_000).contains(&self.nanos)
+    }
+
+    /// Year, month and day in UTC, the latter two from 1.
+    pub fn date(self) -> (i64, i64, i64) {
+        date_of(self.seconds.div_euclid(SECONDS_PER_DAY))
+    }
+
     /// The time as RFC 3339 in UTC, with as many digits below the second as it needs. `None` when it
     /// is outside the years 1 to 9999, or its nanoseconds outside a second.
     pub fn to_rfc3339(self) -> Option<String> {
-        let Self { seconds, nanos } = self;
-        if !(YEAR_1..YEAR_10000).contains(&seconds) || !(0..1_000_000_000).contains(&nanos) {
+        if !self.is_in_range() {
             return None;
         }
-        let (year, month, day) = date_of(seconds.div_euclid(SECONDS_PER_DAY));
+        let Self { seconds, nanos } = self;
+        let (year, month, day) = self.date();
         let second = seconds.rem_euclid(SECONDS_PER_DAY);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");

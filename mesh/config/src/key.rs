@@ -18,6 +18,18 @@ pub enum Kind {
     Instance,
     /// `rule`: when which instances go to which handlers.
     Rule,
+    /// `adapter`: an adapter that runs in a process of its own.
+    Adapter,
+    /// `template`: what adapters of other processes take.
+    Template,
+    /// `QuotaSpec`: which quotas requests use up.
+    QuotaSpec,
+    /// `QuotaSpecBinding`: to which services quota specifications apply.
+    QuotaSpecBinding,
+    /// `HTTPAPISpec`: the operations of an HTTP API.
+    HttpApiSpec,
+    /// `HTTPAPISpecBinding`: to which services API specifications apply.
+    HttpApiSpecBinding,
     /// A handler in the older spelling, where the adapter's name is the kind: `denier`.
     TypedHandler(CompiledAdapter),
     /// An instance in the older spelling, where the template's name is the kind: `metric`.
@@ -25,12 +37,27 @@ pub enum Kind {
 }
 
 impl Kind {
+    const UNTYPED: [Self; 10] = [
+        Self::AttributeManifest,
+        Self::Handler,
+        Self::Instance,
+        Self::Rule,
+        Self::Adapter,
+        Self::Template,
+        Self::QuotaSpec,
+        Self::QuotaSpecBinding,
+        Self::HttpApiSpec,
+        Self::HttpApiSpecBinding,
+    ];
+
     /// Every kind that is read, in the order in which they are listed to users.
     pub fn all() -> impl Iterator<Item = Self> {
-        [Self::AttributeManifest, Self::Handler, Self::Instance, Self::Rule]
+        let adapters = CompiledAdapter::ALL.into_iter().filter(|adapter| adapter.is_kind());
+        let templates = CompiledTemplate::ALL.into_iter().filter(|template| template.is_kind());
+        Self::UNTYPED
             .into_iter()
-            .chain(CompiledAdapter::ALL.into_iter().map(Self::TypedHandler))
-            .chain(CompiledTemplate::ALL.into_iter().map(Self::TypedInstance))
+            .chain(adapters.map(Self::TypedHandler))
+            .chain(templates.map(Self::TypedInstance))
     }
 
     /// The kind as it is written in a resource.
@@ -40,6 +67,12 @@ impl Kind {
             Self::Handler => "handler",
             Self::Instance => "instance",
             Self::Rule => "rule",
+            Self::Adapter => "adapter",
+            Self::Template => "template",
+            Self::QuotaSpec => "QuotaSpec",
+            Self::QuotaSpecBinding => "QuotaSpecBinding",
+            Self::HttpApiSpec => "HTTPAPISpec",
+            Self::HttpApiSpecBinding => "HTTPAPISpecBinding",
             Self::TypedHandler(adapter) => adapter.name(),
             Self::TypedInstance(template) => template.name(),
         }
@@ -53,6 +86,11 @@ impl Kind {
     /// Whether a rule's action can name it as its handler.
     pub const fn is_handler(self) -> bool {
         matches!(self, Self::Handler | Self::TypedHandler(_))
+    }
+
+    /// Whether references to it part name, kind and namespace by dots.
+    const fn has_dotted_references(self) -> bool {
+        self.is_handler() || self.is_instance() || matches!(self, Self::Adapter | Self::Template)
     }
 
     /// Whether a rule's action can name it as an instance.
@@ -143,7 +181,7 @@ impl ResourceName {
     pub fn new(text: &str, kind: Kind) -> Result<Self, NameError> {
         check_length(text, MAX_SUBDOMAIN)?;
         text.split('.').try_for_each(check_label)?;
-        if (kind.is_handler() || kind.is_instance()) && text.contains('.') {
+        if kind.has_dotted_references() && text.contains('.') {
             return Err(NameError::Dotted);
         }
         Ok(Self(text.into()))

@@ -7,6 +7,7 @@
 
 mod attribute_types;
 mod catalog;
+mod dangling;
 mod error;
 mod folder;
 mod key;
@@ -19,9 +20,10 @@ mod read;
 mod reference;
 mod resource;
 mod set;
+mod settings;
 mod yaml;
 
-pub use catalog::{CompiledAdapter, CompiledTemplate};
+pub use catalog::{CompiledAdapter, CompiledTemplate, FieldKind, FieldSchema, Variety};
 pub use error::ConfigError;
 pub use folder::FolderSource;
 pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
@@ -31,8 +33,12 @@ pub use parse::{Parsed, parse};
 pub use read::{read_files, read_folder};
 pub use reference::{Referred, UnresolvedReference};
 pub use resource::{
-    Action, AttributeDeclaration, AttributeManifest, FailPolicy, Handler, HeaderOperation,
-    HeaderOperationKind, Instance, InstanceFields, LogEntryFields, MetricFields, RandomSampling,
-    RateLimitSampling, Resource, Rule, Sampling, Spec,
+    Action, Adapter, AdapterRef, ApiKeyPlace, ApiPath, ApiPattern, AttributeDeclaration,
+    AttributeManifest, AttributeMatch, Authentication, Connection, FailPolicy, Handler,
+    HeaderOperation, HeaderOperationKind, HttpApiSpec, HttpApiSpecBinding, Instance,
+    MutualAuthentication, OAuth, QuotaCharge, QuotaRule, QuotaSpec, QuotaSpecBinding,
+    RandomSampling, RateLimitSampling, Resource, Rule, Sampling, ServiceRef, ServiceTarget, Spec,
+    SpecRef, StringMatch, Template, TemplateRef, TlsAuthentication, TokenHeader, TokenSource,
 };
 pub use set::{ConfigSet, Revision};
+pub use settings::{Setting, nearest_name, read_settings};

@@ -3,13 +3,17 @@ use std::sync::Arc;
 use crate::nearest::nearest;
 use crate::{ConfigSet, Kind, Namespace, Resource, ResourceKey, ResourceName};
 
-/// What a reference in a rule's action is to lead to.
+/// What a reference is to lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Referred {
     /// A handler, in either spelling.
     Handler,
     /// An instance, in either spelling.
     Instance,
+    /// An adapter of another process.
+    Adapter,
+    /// A template for adapters of other processes.
+    Template,
 }
 
 impl Referred {
@@ -17,6 +21,8 @@ impl Referred {
         match self {
             Self::Handler => Kind::Handler,
             Self::Instance => Kind::Instance,
+            Self::Adapter => Kind::Adapter,
+            Self::Template => Kind::Template,
         }
     }
 
@@ -24,6 +30,8 @@ impl Referred {
         match self {
             Self::Handler => kind.is_handler(),
             Self::Instance => kind.is_instance(),
+            Self::Adapter => matches!(kind, Kind::Adapter),
+            Self::Template => matches!(kind, Kind::Template),
         }
     }
 }
@@ -55,8 +63,8 @@ pub enum UnresolvedReference {
 
 fn article(wanted: &Referred) -> &'static str {
     match wanted {
-        Referred::Handler => "a",
-        Referred::Instance => "an",
+        Referred::Handler | Referred::Template => "a",
+        Referred::Instance | Referred::Adapter => "an",
     }
 }
 

@@ -2,7 +2,22 @@ use std::collections::BTreeMap;
 
 use mesh_attributes::ValueType;
 
-use crate::{CompiledAdapter, CompiledTemplate, Origin, Params, ResourceKey, Text};
+use crate::{CompiledAdapter, CompiledTemplate, Kind, Origin, Params, ResourceKey, Text};
+
+mod api;
+mod connection;
+mod extension;
+mod quota;
+mod service;
+
+pub use api::{ApiKeyPlace, ApiPath, ApiPattern, HttpApiSpec, HttpApiSpecBinding};
+pub use connection::{
+    Authentication, Connection, MutualAuthentication, OAuth, TlsAuthentication, TokenHeader,
+    TokenSource,
+};
+pub use extension::{Adapter, Template};
+pub use quota::{AttributeMatch, QuotaCharge, QuotaRule, QuotaSpec, QuotaSpecBinding, StringMatch};
+pub use service::{ServiceRef, ServiceTarget, SpecRef};
 
 /// A resource as it was written: plain data, its references and expressions not yet followed.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +43,18 @@ pub enum Spec {
     Instance(Instance),
     /// When which instances go to which handlers.
     Rule(Rule),
+    /// An adapter that runs in a process of its own.
+    Adapter(Adapter),
+    /// A template that adapters of other processes take.
+    Template(Template),
+    /// Which quotas requests use up.
+    QuotaSpec(QuotaSpec),
+    /// To which services quota specifications apply.
+    QuotaSpecBinding(QuotaSpecBinding),
+    /// The operations of an HTTP API.
+    HttpApiSpec(HttpApiSpec),
+    /// To which services API specifications apply.
+    HttpApiSpecBinding(HttpApiSpecBinding),
 }
 
 /// Attributes that may be used in expressions.
@@ -50,75 +77,97 @@ pub struct AttributeDeclaration {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Handler {
     /// The adapter.
-    pub adapter: CompiledAdapter,
+    pub adapter: AdapterRef,
     /// What the adapter is given.
     pub params: Params,
+    /// Where an adapter in another process is reached.
+    pub connection: Option<Connection>,
+}
+
+/// Which adapter a handler uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdapterRef {
+    /// One of ours (`compiledAdapter`, or the kind in the older spelling).
+    Compiled(CompiledAdapter),
+    /// A reference to a resource of kind `adapter` (`adapter`).
+    Named(Text),
+}
+
+impl AdapterRef {
+    /// Our adapter that this means, if it means one. A reference to an adapter of another process does
+    /// when it has the name of one of ours: `keyval` of Istio's own task.
+    pub fn compiled(&self) -> Option<CompiledAdapter> {
+        match self {
+            Self::Compiled(adapter) => Some(*adapter),
+            Self::Named(reference) => {
+                CompiledAdapter::from_name(referred_name(&reference.value, Kind::Adapter)?)
+            }
+        }
+    }
+
+    /// The adapter as it was written.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Compiled(adapter) => adapter.name(),
+            Self::Named(reference) => &reference.value,
+        }
+    }
 }
 
 /// How the fields of a template are made from attributes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
-    /// The fields, which say the template.
-    pub fields: InstanceFields,
-    /// The same fields as they were written.
+    /// The template.
+    pub template: TemplateRef,
+    /// Expressions by the names of the fields, those in messages and maps joined by dots:
+    /// `value`, `dimensions.source`, `subject.properties.app`. For one of our templates each name has
+    /// its place in the [schema](CompiledTemplate::schema). A field that is not written, or is the
+    /// empty text, is not here.
+    pub fields: BTreeMap<String, Text>,
+    /// Expressions over the template's outputs by the names of the attributes that they make; only
+    /// for templates that make attributes.
+    pub attribute_bindings: BTreeMap<String, Text>,
+    /// The fields as they were written.
     pub params: Params,
 }
 
-/// The fields of an instance by template. Each text is an expression; a field that is not written, or
-/// is the empty text, is not set.
+/// Which template an instance is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InstanceFields {
-    /// No field.
-    CheckNothing,
-    /// The value to look up.
-    ListEntry {
-        /// Any type.
-        value: Option<Text>,
-    },
-    /// An entry of a log.
-    LogEntry(LogEntryFields),
-    /// A measured value.
-    Metric(MetricFields),
+pub enum TemplateRef {
+    /// One of ours (`compiledTemplate`, the kind in the older spelling, or `template` with the name of
+    /// one of ours).
+    Compiled(CompiledTemplate),
+    /// A reference to a resource of kind `template` (`template`).
+    Named(Text),
 }
 
-impl InstanceFields {
-    /// The template that these are the fields of.
-    pub const fn template(&self) -> CompiledTemplate {
+impl TemplateRef {
+    /// Our template, if it is one.
+    pub const fn compiled(&self) -> Option<CompiledTemplate> {
         match self {
-            Self::CheckNothing => CompiledTemplate::CheckNothing,
-            Self::ListEntry { .. } => CompiledTemplate::ListEntry,
-            Self::LogEntry(_) => CompiledTemplate::LogEntry,
-            Self::Metric(_) => CompiledTemplate::Metric,
+            Self::Compiled(template) => Some(*template),
+            Self::Named(_) => None,
+        }
+    }
+
+    /// The template as it was written.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Compiled(template) => template.name(),
+            Self::Named(reference) => &reference.value,
         }
     }
 }
 
-/// The fields of template `logentry`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LogEntryFields {
-    /// Variables by name, of any type.
-    pub variables: BTreeMap<String, Text>,
-    /// When it happened: TIMESTAMP.
-    pub timestamp: Option<Text>,
-    /// How severe it is: STRING.
-    pub severity: Option<Text>,
-    /// STRING, for back ends that know monitored resources.
-    pub monitored_resource_type: Option<Text>,
-    /// Dimensions of the monitored resource by name, of any type.
-    pub monitored_resource_dimensions: BTreeMap<String, Text>,
-}
-
-/// The fields of template `metric`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MetricFields {
-    /// What is measured, of any type.
-    pub value: Option<Text>,
-    /// Dimensions by name, of any type.
-    pub dimensions: BTreeMap<String, Text>,
-    /// STRING, for back ends that know monitored resources.
-    pub monitored_resource_type: Option<Text>,
-    /// Dimensions of the monitored resource by name, of any type.
-    pub monitored_resource_dimensions: BTreeMap<String, Text>,
+/// The name in `reference`, which is `name`, `name.namespace`, `name.kind` or `name.kind.namespace`.
+pub(crate) fn referred_name(reference: &str, kind: Kind) -> Option<&str> {
+    let (name, rest) = reference.split_once('.').unwrap_or((reference, ""));
+    match rest.split_once('.') {
+        None => Some(name),
+        Some((second, namespace)) => {
+            (second == kind.name() && !namespace.contains('.')).then_some(name)
+        }
+    }
 }
 
 /// When which instances go to which handlers.

@@ -37,6 +37,12 @@ pub(crate) struct Exports {
     pub(crate) logentry: Option<exports::logentry::GuestIndices>,
     pub(crate) checknothing: Option<exports::checknothing::GuestIndices>,
     pub(crate) listentry: Option<exports::listentry::GuestIndices>,
+    pub(crate) reportnothing: Option<exports::reportnothing::GuestIndices>,
+    pub(crate) apikey: Option<exports::apikey::GuestIndices>,
+    pub(crate) authorization: Option<exports::authorization::GuestIndices>,
+    pub(crate) keyval: Option<exports::keyval::GuestIndices>,
+    pub(crate) quota: Option<exports::quota::GuestIndices>,
+    pub(crate) kubernetes: Option<exports::kubernetes::GuestIndices>,
 }
 
 impl Component {
@@ -74,6 +80,12 @@ impl Component {
             logentry: interface!(LogEntry, logentry),
             checknothing: interface!(CheckNothing, checknothing),
             listentry: interface!(ListEntry, listentry),
+            reportnothing: interface!(ReportNothing, reportnothing),
+            apikey: interface!(ApiKey, apikey),
+            authorization: interface!(Authorization, authorization),
+            keyval: interface!(KeyVal, keyval),
+            quota: interface!(Quota, quota),
+            kubernetes: interface!(Kubernetes, kubernetes),
         };
         Ok(Self {
             name: name.to_owned(),
@@ -135,7 +147,7 @@ fn allowed_imports(
         }
         let foreign =
             || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
-        let known = ["log", "clock", "metrics"]
+        let known = ["log", "clock", "metrics", "workloads"]
             .iter()
             .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"));
         let (true, ComponentItem::ComponentInstance(instance)) = (known, &import.ty) else {

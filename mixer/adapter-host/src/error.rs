@@ -3,7 +3,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Template;
+use crate::Variety;
 
 /// The host or a component cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -181,11 +181,11 @@ pub enum CallError {
         /// The adapter's words.
         message: String,
     },
-    /// The instance is none of the handler's, or not of this template.
-    #[error("the handler has no {template} instance {index}")]
+    /// The instance is none of the handler's, or not for such calls.
+    #[error("the handler has no instance {index} for calls of variety {variety:?}")]
     NoSuchInstance {
-        /// The template of the call.
-        template: Template,
+        /// The variety of the call.
+        variety: Variety,
         /// The index that was given.
         index: u32,
     },

@@ -28,6 +28,12 @@ pub(crate) struct GuestExports {
     pub(crate) logentry: Option<exports::logentry::Guest>,
     pub(crate) checknothing: Option<exports::checknothing::Guest>,
     pub(crate) listentry: Option<exports::listentry::Guest>,
+    pub(crate) reportnothing: Option<exports::reportnothing::Guest>,
+    pub(crate) apikey: Option<exports::apikey::Guest>,
+    pub(crate) authorization: Option<exports::authorization::Guest>,
+    pub(crate) keyval: Option<exports::keyval::Guest>,
+    pub(crate) quota: Option<exports::quota::Guest>,
+    pub(crate) kubernetes: Option<exports::kubernetes::Guest>,
 }
 
 /// What the host keeps for an instance of a component.

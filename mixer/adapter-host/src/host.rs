@@ -13,7 +13,7 @@ use crate::guest::GuestState;
 use crate::log_stream::LogStreams;
 use crate::series::SeriesStore;
 use crate::ticker::Ticker;
-use crate::{Component, HostError, imports};
+use crate::{Component, HostError, WorkloadIndex, imports};
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -44,6 +44,7 @@ pub struct AdapterHost {
     /// Components that handlers still use: an edit of the configuration compiles nothing.
     loaded: Mutex<HashMap<Identity, Weak<Component>>>,
     series: Arc<SeriesStore>,
+    workloads: Arc<WorkloadIndex>,
     /// Missing when streams are not to be opened.
     log_streams: Option<LogStreams>,
 }
@@ -103,6 +104,7 @@ impl AdapterHost {
             max_component: options.max_component,
             loaded: Mutex::default(),
             series: Arc::default(),
+            workloads: Arc::default(),
             log_streams: options.open_streams.then(LogStreams::default),
         })
     }
@@ -140,6 +142,11 @@ impl AdapterHost {
     /// The series of all handlers.
     pub fn series(&self) -> &Arc<SeriesStore> {
         &self.series
+    }
+
+    /// What adapters can know of workloads; nothing unless somebody fills it.
+    pub fn workloads(&self) -> &Arc<WorkloadIndex> {
+        &self.workloads
     }
 
     pub(crate) fn log_streams(&self) -> Option<&LogStreams> {

@@ -19,14 +19,18 @@ mod series;
 mod spec;
 mod template;
 mod ticker;
+mod workloads;
 
-pub use mesh_attributes::Value as AdapterValue;
+pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
 
 pub use self::batch::{FailedElement, LogBatch, MetricBatch};
 pub use self::component::{Component, Import};
 pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
-pub use self::handler::{CheckResult, Handler, HandlerStatus};
+pub use self::handler::{
+    CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,
+};
 pub use self::host::{AdapterHost, HostOptions};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
-pub use self::template::Template;
+pub use self::template::{Template, Variety};
+pub use self::workloads::{Container, MAX_PODS, Overflow, Pod, WorkloadIndex};

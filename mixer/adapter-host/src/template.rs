@@ -1,5 +1,6 @@
 use std::fmt;
 
+use mesh_attributes::ValueType;
 use serde::Serialize;
 
 /// The version of `mixmesh:adapter` and `mixmesh:host` that this host speaks.
@@ -13,23 +14,110 @@ pub enum Template {
     Metric,
     /// Log entries, reported.
     LogEntry,
+    /// That something happened, reported.
+    ReportNothing,
     /// A check without input.
     CheckNothing,
     /// A check of one value against a list.
     ListEntry,
+    /// A check of an API key.
+    ApiKey,
+    /// A check of a subject and its action.
+    Authorization,
+    /// A check that yields the value under a key.
+    KeyVal,
+    /// A limited amount.
+    Quota,
+    /// What is known of the workloads at both ends of a request.
+    Kubernetes,
+}
+
+/// When a template's instances are made and what becomes of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Variety {
+    /// Before the rules are looked at; the output becomes attributes.
+    AttributeGenerator,
+    /// Before a request is served; the answer decides about it. May have output for header operations.
+    Check,
+    /// Before a request is served, if it asks for this quota.
+    Quota,
+    /// After a request.
+    Report,
+}
+
+/// A workload's outputs, by the prefix of its end.
+macro_rules! workload_outputs {
+    ($($end:literal),+) => {
+        &[
+            $(
+                (concat!($end, "_pod_uid"), ValueType::String),
+                (concat!($end, "_pod_ip"), ValueType::IpAddress),
+                (concat!($end, "_pod_name"), ValueType::String),
+                (concat!($end, "_labels"), ValueType::StringMap),
+                (concat!($end, "_namespace"), ValueType::String),
+                (concat!($end, "_service_account_name"), ValueType::String),
+                (concat!($end, "_host_ip"), ValueType::IpAddress),
+                (concat!($end, "_workload_uid"), ValueType::String),
+                (concat!($end, "_workload_name"), ValueType::String),
+                (concat!($end, "_workload_namespace"), ValueType::String),
+                (concat!($end, "_owner"), ValueType::String),
+            )+
+            ("destination_container_name", ValueType::String),
+        ]
+    };
 }
 
 impl Template {
     /// All templates.
-    pub const ALL: [Self; 4] = [Self::Metric, Self::LogEntry, Self::CheckNothing, Self::ListEntry];
+    pub const ALL: [Self; 10] = [
+        Self::Metric,
+        Self::LogEntry,
+        Self::ReportNothing,
+        Self::CheckNothing,
+        Self::ListEntry,
+        Self::ApiKey,
+        Self::Authorization,
+        Self::KeyVal,
+        Self::Quota,
+        Self::Kubernetes,
+    ];
 
     /// The name in configuration and in WIT, such as `logentry`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Metric => "metric",
             Self::LogEntry => "logentry",
+            Self::ReportNothing => "reportnothing",
             Self::CheckNothing => "checknothing",
             Self::ListEntry => "listentry",
+            Self::ApiKey => "apikey",
+            Self::Authorization => "authorization",
+            Self::KeyVal => "keyval",
+            Self::Quota => "quota",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+
+    /// When its instances are made.
+    pub const fn variety(self) -> Variety {
+        match self {
+            Self::Metric | Self::LogEntry | Self::ReportNothing => Variety::Report,
+            Self::CheckNothing
+            | Self::ListEntry
+            | Self::ApiKey
+            | Self::Authorization
+            | Self::KeyVal => Variety::Check,
+            Self::Quota => Variety::Quota,
+            Self::Kubernetes => Variety::AttributeGenerator,
+        }
+    }
+
+    /// What an answer may bring along, by name.
+    pub const fn outputs(self) -> &'static [(&'static str, ValueType)] {
+        match self {
+            Self::KeyVal => &[("value", ValueType::String)],
+            Self::Kubernetes => workload_outputs!("source", "destination"),
+            _ => &[],
         }
     }
 

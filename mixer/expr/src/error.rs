@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use mesh_attributes::{AttributeName, Value, ValueType};
 use thiserror::Error;
@@ -13,6 +14,20 @@ pub struct CompileError {
     pub problem: Problem,
     /// Where, in bytes from the start of the text; at most its length.
     pub offset: usize,
+}
+
+impl CompileError {
+    /// The fault in the grammar of `text` at `offset`.
+    pub(crate) fn syntax(text: &str, offset: usize, reason: String) -> Self {
+        /// Longer expressions are not repeated in messages.
+        const MAX_QUOTED: usize = 256;
+
+        let before = &text[..offset];
+        let line = 1 + before.matches('\n').count();
+        let column = 1 + offset - before.rfind('\n').map_or(0, |at| at + 1);
+        let text = if text.len() <= MAX_QUOTED { text.to_owned() } else { String::new() };
+        Self { problem: Problem::Syntax { text, line, column, reason }, offset }
+    }
 }
 
 /// What is wrong with an expression. Names and values in the texts are those of the expression.
@@ -119,6 +134,62 @@ pub enum Problem {
         /// The type of its operands.
         operands: ValueType,
     },
+    /// CEL: no manifest declares an attribute that begins so.
+    #[error("undeclared reference to '{name}' (in container ''){hint}", hint = Hint(.nearest))]
+    UndeclaredReference {
+        /// The first segment of the name, or the function.
+        name: String,
+        /// What is declared and most like it.
+        nearest: Option<String>,
+    },
+    /// CEL: no manifest declares an attribute that goes on so.
+    #[error("undefined field '{field}' of {of}{hint}", hint = Hint(.nearest))]
+    UndefinedField {
+        /// The first segment that leads nowhere.
+        field: String,
+        /// What is before it.
+        of: String,
+        /// The declared name that is most like the whole.
+        nearest: Option<String>,
+    },
+    /// CEL: a field is selected of what has none.
+    #[error("type '{of}' does not support field selection: '{field}'")]
+    NoFields {
+        /// The type.
+        of: String,
+        /// The field.
+        field: String,
+    },
+    /// CEL: the function or operator does not take operands of these types.
+    #[error("found no matching overload for '{name}' applied to '{operands}'")]
+    NoOverload {
+        /// The function, or the operator in CEL's form such as `_==_`.
+        name: String,
+        /// The types, such as `(string, int)`.
+        operands: String,
+    },
+    /// CEL: a macro is called with what it does not take.
+    #[error("invalid argument to {name}(): {expected}")]
+    Macro {
+        /// The macro.
+        name: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// CEL: the language has it and expressions over attributes do not.
+    #[error("{what} is not available: {instead}")]
+    Unavailable {
+        /// What was used.
+        what: String,
+        /// What to do about it.
+        instead: &'static str,
+    },
+    /// CEL: the expression yields what no attribute and no field can be.
+    #[error("expression is of type {of}, which no attribute or field can have")]
+    ResultType {
+        /// The type.
+        of: String,
+    },
     /// A constant pattern of `matches` is no regular expression of RE2, or needs too much memory.
     #[error("error parsing regexp '{pattern}': {reason}")]
     Regex {
@@ -165,6 +236,27 @@ pub enum EvalError {
     /// The text is not a regular expression of RE2, or one that needs too much memory.
     #[error("error parsing regexp '{}': {}", .0.0, .0.1)]
     Regex(Box<(Box<str>, String)>),
+    /// CEL: the map lacks the key, or there is no such map.
+    #[error("no such key: '{0}'")]
+    NoSuchKey(Arc<str>),
+    /// CEL: the list has no such place.
+    #[error("index out of range: {0}")]
+    OutOfRange(i64),
+    /// CEL: division by zero.
+    #[error("divide by zero")]
+    DivideByZero,
+    /// CEL: the remainder of a division by zero.
+    #[error("modulus by zero")]
+    ModulusByZero,
+    /// CEL: the outcome does not fit its type.
+    #[error("{0} is out of range")]
+    Overflow(&'static str),
+    /// CEL: the value has no form in the other type.
+    #[error("could not convert '{}' to {}", .0.0, .0.1)]
+    Conversion(Box<(Box<str>, &'static str)>),
+    /// CEL: maps are looked into by key alone.
+    #[error("{0}")]
+    WholeMap(&'static str),
     /// A truth was asked of an expression of another type.
     #[error("expression is of type {type_name}, not BOOL", type_name = .0.name())]
     NotBool(ValueType),

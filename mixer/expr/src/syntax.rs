@@ -1,7 +1,7 @@
 //! From text to tree, by the grammar of Go expressions.
 
 pub(crate) mod ast;
-mod duration;
+pub(crate) mod duration;
 mod lex;
 mod literal;
 pub(crate) mod parse;

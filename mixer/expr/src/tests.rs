@@ -1,5 +1,9 @@
 mod absence;
 mod bounds;
+mod cel;
+mod cel_syntax;
+mod cel_types;
+mod compat;
 mod faults;
 mod formats;
 mod functions;
@@ -8,9 +12,9 @@ mod syntax;
 
 use std::collections::BTreeMap;
 
-use mesh_attributes::{AttributeBag, Condition, Timestamp, Tracked, ValueType};
+use mesh_attributes::{AttributeBag, Condition, StringMap, Timestamp, Tracked, ValueType};
 
-use crate::{Evaluated, compile};
+use crate::{Evaluated, Language, compile_in};
 
 /// Two attributes of each type, `as` and `bs` of STRING and so on, and a few of the real names.
 fn types() -> BTreeMap<String, ValueType> {
@@ -28,10 +32,19 @@ fn types() -> BTreeMap<String, ValueType> {
         ("r", ValueType::StringMap),
     ];
     let named = [
+        // CEL keeps the word `as` for itself.
+        ("xs", ValueType::String),
         ("request.path", ValueType::String),
+        ("request.size", ValueType::Int64),
+        ("request.time", ValueType::Timestamp),
+        ("connection.mtls", ValueType::Bool),
+        ("connection.duration", ValueType::Duration),
+        ("context.reporter.kind", ValueType::String),
+        ("source.ip", ValueType::IpAddress),
         ("request.headers", ValueType::StringMap),
         ("source.name", ValueType::String),
         ("source.labels", ValueType::StringMap),
+        ("destination.labels", ValueType::StringMap),
     ];
     let pairs = suffixes
         .into_iter()
@@ -61,15 +74,30 @@ fn show(outcome: Result<Evaluated<'_>, crate::EvalError>) -> String {
 }
 
 fn eval(text: &str, bag: &AttributeBag) -> String {
-    match compile(text, &types()) {
-        Ok(expression) => show(expression.eval(bag)),
-        Err(error) => format!("compile: {error}"),
+    eval_in(Language::Cexl, text, bag)
+}
+
+fn eval_in(language: Language, text: &str, bag: &AttributeBag) -> String {
+    match compile_in(text, language, &types()) {
+        Ok(expression) => {
+            let plain = show(expression.eval(bag));
+            assert_eq!(show(expression.eval(&Tracked::new(bag))), plain, "{text}, tracked");
+            plain
+        }
+        Err(error) => {
+            assert!(text.is_char_boundary(error.offset), "{text} at {}", error.offset);
+            format!("compile: {error}")
+        }
     }
 }
 
 /// What evaluation read, as a Check answer would list it: `+name` for exact, `-name` for absence.
 fn read(text: &str, bag: &AttributeBag) -> String {
-    let expression = compile(text, &types()).unwrap();
+    read_in(Language::Cexl, text, bag)
+}
+
+fn read_in(language: Language, text: &str, bag: &AttributeBag) -> String {
+    let expression = compile_in(text, language, &types()).unwrap();
     let tracked = Tracked::new(bag);
     show(expression.eval(&tracked));
     list(&tracked)
@@ -87,8 +115,20 @@ fn list(tracked: &Tracked<'_, AttributeBag>) -> String {
 
 #[track_caller]
 fn check(bag: &AttributeBag, cases: &[(&str, &str)]) {
+    check_in(Language::Cexl, bag, cases);
+}
+
+#[track_caller]
+fn check_in(language: Language, bag: &AttributeBag, cases: &[(&str, &str)]) {
     for (text, expected) in cases {
-        assert_eq!(eval(text, bag), *expected, "{text}");
+        assert_eq!(eval_in(language, text, bag), *expected, "{text}");
+    }
+}
+
+#[track_caller]
+fn reads_in(language: Language, bag: &AttributeBag, cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        assert_eq!(read_in(language, text, bag), *expected, "{text}");
     }
 }
 

@@ -1,6 +1,14 @@
+use mesh_api::mixer::v1::RouteDirective;
 use mesh_attributes::{AttributeBag, AttributeName, Condition, References};
 
 use super::*;
+use crate::answer::Verdict;
+
+impl CurrentGenerations for Generation {
+    fn digest_of(&self, _namespace: &str) -> [u8; 16] {
+        self.digest
+    }
+}
 
 struct Fixture {
     cache: CheckCache,
@@ -21,19 +29,28 @@ impl Fixture {
     fn insert(&self, path: &str, generation: Generation, seconds: u64, uses: i32) -> UseCount {
         let mut references = References::new();
         references.record(&AttributeName::new("request.path"), None, Condition::Exact);
-        let validity = Validity {
-            denied: false,
-            duration: Duration::from_secs(seconds),
-            uses: UseCount(uses),
-        };
-        let answer = EncodedAnswer::new(0, "", references);
-        self.cache.insert(&self.shapes, generation, &bag(path), answer, validity, self.now).1
+        let validity = Validity { duration: Duration::from_secs(seconds), uses: UseCount(uses) };
+        let new = answer(generation, validity, references);
+        self.cache.insert(&self.shapes, &bag(path), new, validity, self.now).1
     }
 
     fn look_up(&self, path: &str, generation: Generation, after_seconds: u64) -> Option<Hit> {
         let now = self.now + Duration::from_secs(after_seconds);
         self.cache.look_up(&self.shapes, &generation, &bag(path), now)
     }
+}
+
+/// An answer that lets requests pass.
+fn answer(generation: Generation, validity: Validity, references: References) -> NewAnswer {
+    let verdict = Verdict {
+        code: 0,
+        message: String::new(),
+        valid_duration: validity.duration,
+        valid_use_count: validity.uses,
+        directive: RouteDirective::default(),
+    };
+    let encoded = EncodedAnswer::new(&verdict, references);
+    NewAnswer { encoded, denied: false, namespace: "ns".into(), generation }
 }
 
 fn bag(path: &str) -> AttributeBag {
@@ -107,9 +124,9 @@ fn an_answer_with_a_pattern_reference_is_not_kept() {
     let f = Fixture::new();
     let mut references = References::new();
     references.record(&AttributeName::new("request.path"), None, Condition::Regex);
-    let validity = Validity { denied: true, duration: Duration::from_secs(9), uses: UseCount(3) };
-    let answer = EncodedAnswer::new(7, "no", references);
-    let (_, uses) = f.cache.insert(&f.shapes, generation(1), &bag("/a"), answer, validity, f.now);
+    let validity = Validity { duration: Duration::from_secs(9), uses: UseCount(3) };
+    let new = answer(generation(1), validity, references);
+    let (_, uses) = f.cache.insert(&f.shapes, &bag("/a"), new, validity, f.now);
     assert_eq!(uses, UseCount(3));
     assert!(f.look_up("/a", generation(1), 0).is_none());
 }

@@ -7,14 +7,12 @@
 //! pings find out whether its client still lives.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_identity::ServerTls;
 use mesh_runtime::Drain;
 use prometheus::IntCounterVec;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -22,6 +20,7 @@ use tracing::{debug, warn};
 
 use super::connection::{Connection, Peer, Transport};
 use super::connection_limits::{ConnectionLimits, Place};
+use crate::listener::{Accepted, Listener};
 
 /// How long to wait when the system gives no connections, which is when files have run out.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,21 +37,16 @@ pub(super) struct Acceptor {
 
 impl Acceptor {
     /// Sends connections to `out` until the process drains or nobody takes them.
-    pub(super) async fn run(
-        self,
-        listener: TcpListener,
-        out: mpsc::Sender<Connection>,
-        drain: Drain,
-    ) {
+    pub(super) async fn run(self, listener: Listener, out: mpsc::Sender<Connection>, drain: Drain) {
         let mut handshakes = JoinSet::new();
         let mut oldest_first = VecDeque::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, address)) => {
-                        let Some(place) = self.place(address) else { continue };
+                    Ok(client) => {
+                        let Some(place) = self.place(&client) else { continue };
                         self.make_room(&mut oldest_first);
-                        let handshake = self.clone().shake(stream, address, place, out.clone());
+                        let handshake = self.clone().shake(client, place, out.clone());
                         oldest_first.push_back(handshakes.spawn(handshake));
                     }
                     Err(cause) => {
@@ -68,8 +62,12 @@ impl Acceptor {
         }
     }
 
-    fn place(&self, address: SocketAddr) -> Option<Place> {
-        let place = self.limits.enter(address.ip().to_canonical());
+    fn place(&self, client: &Accepted) -> Option<Place> {
+        let address = match client {
+            Accepted::Tcp(_, address) => Some(address.ip().to_canonical()),
+            Accepted::Unix(_) => None,
+        };
+        let place = self.limits.enter(address);
         place.inspect_err(|reason| self.refuse(reason)).ok()
     }
 
@@ -87,28 +85,8 @@ impl Acceptor {
         }
     }
 
-    async fn shake(
-        self,
-        stream: TcpStream,
-        address: SocketAddr,
-        place: Place,
-        out: mpsc::Sender<Connection>,
-    ) {
-        // Answers are small; waiting to fill a packet would only delay them.
-        if let Err(cause) = stream.set_nodelay(true) {
-            debug!(%cause, "a connection takes no options");
-        }
-        let (mut transport, identity) = match &self.tls {
-            None => (Transport::Plain(stream), None),
-            Some(tls) => match tls.handshake(stream, self.handshake_limit).await {
-                Ok(shaken) => (Transport::Tls(Box::new(shaken.stream)), shaken.peer),
-                Err(cause) => {
-                    self.refuse("tls");
-                    debug!(%address, %cause, "a client was refused");
-                    return;
-                }
-            },
-        };
+    async fn shake(self, client: Accepted, place: Place, out: mpsc::Sender<Connection>) {
+        let Some((mut transport, peer)) = self.secure(client).await else { return };
         match timeout(self.handshake_limit, Connection::greeted(&mut transport)).await {
             Err(_elapsed) => return self.refuse("slow"),
             // It asked nothing and went, as probes of a port do.
@@ -116,9 +94,37 @@ impl Acceptor {
             Ok(Ok(false)) => return self.refuse("not_http2"),
             Ok(Ok(true)) => {}
         }
-        let peer = Peer { address, identity: identity.map(Arc::new) };
         // When nobody takes it, the process ends.
         let _ends = out.send(Connection::new(transport, peer, place)).await;
+    }
+
+    /// Makes the handshake of TLS, if it is served; a socket in the file system needs none.
+    async fn secure(&self, client: Accepted) -> Option<(Transport, Peer)> {
+        let (stream, address) = match client {
+            Accepted::Unix(stream) => {
+                return Some((Transport::Unix(stream), Peer { address: None, identity: None }));
+            }
+            Accepted::Tcp(stream, address) => (stream, address),
+        };
+        // Answers are small; waiting to fill a packet would only delay them.
+        if let Err(cause) = stream.set_nodelay(true) {
+            debug!(%cause, "a connection takes no options");
+        }
+        let address = Some(address);
+        let Some(tls) = &self.tls else {
+            return Some((Transport::Tcp(stream), Peer { address, identity: None }));
+        };
+        match tls.handshake(stream, self.handshake_limit).await {
+            Ok(shaken) => {
+                let peer = Peer { address, identity: shaken.peer.map(Arc::new) };
+                Some((Transport::Tls(Box::new(shaken.stream)), peer))
+            }
+            Err(cause) => {
+                self.refuse("tls");
+                debug!(?address, %cause, "a client was refused");
+                None
+            }
+        }
     }
 
     fn refuse(&self, reason: &str) {

@@ -7,17 +7,22 @@ use mesh_api::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAcc
 use mesh_attributes::wire::ReportEncoder;
 use mesh_runtime::Drain;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{debug, info};
 
 use super::connection::Peer;
-use super::front_metrics::FrontMetrics;
 use super::watch_service::Counted;
 use crate::envoy::{Connections, EntrySource, LogEntry};
+use crate::metrics::FrontMetrics;
 use crate::service::Mixer;
+use crate::shedding::{Permit, RequestKind};
 
 /// Entries of one report: as many as the sidecar's module sends at once.
 const BATCH: usize = 100;
+
+/// How often entries are offered to a Mixer under load before they are lost.
+const TRIES: usize = 4;
 
 /// Longer names of nodes are cut in logs.
 const MAX_NODE_NAME: usize = 128;
@@ -78,7 +83,8 @@ impl AccessLog {
                 () = self.drain.signaled() => None,
             };
             let Some(message) = message else { return Ok(()) };
-            if let Some(identifier) = &message.identifier {
+            // Only the first has one; another would be a client that fills our log.
+            if let (None, Some(identifier)) = (&source, &message.identifier) {
                 let named = EntrySource::new(identifier).map_err(|cause| {
                     self.refuse("identifier");
                     Status::invalid_argument(format!(
@@ -124,32 +130,48 @@ impl AccessLog {
             let push = |encoder: &mut ReportEncoder| entry.fits() && encoder.push(&entry.bag);
             let taken = push(&mut encoder) || {
                 // The words of the report may be used up; in one of its own the entry has all.
-                self.send(protocol, &mut encoder);
+                self.send(protocol, &mut encoder).await;
                 push(&mut encoder)
             };
             if !taken {
                 self.count(protocol, "refused", 1);
             }
             if encoder.len() == BATCH {
-                self.send(protocol, &mut encoder);
+                self.send(protocol, &mut encoder).await;
                 // A large message must not keep a thread from other streams.
                 tokio::task::yield_now().await;
             }
         }
-        self.send(protocol, &mut encoder);
+        self.send(protocol, &mut encoder).await;
     }
 
-    fn send(&self, protocol: &str, encoder: &mut ReportEncoder) {
+    async fn send(&self, protocol: &str, encoder: &mut ReportEncoder) {
         let entries = encoder.len();
         let Some(bytes) = encoder.finish() else { return };
-        match self.mixer.report(&bytes, &HeaderMap::new()) {
+        let Some(_place) = self.place(entries).await else {
+            self.count(protocol, "shed", entries);
+            return;
+        };
+        match self.mixer.report(&bytes, &HeaderMap::new()).await {
             Ok(()) => self.count(protocol, "taken", entries),
             Err(cause) => {
-                // Which of them, Mixer counts and says.
                 self.count(protocol, "refused", entries);
                 debug!(%cause, "entries of an access log could not be taken");
             }
         }
+    }
+
+    /// A place to work on a report. Envoy's log cannot be told to come again, so this waits a few times;
+    /// meanwhile nothing is read from the stream.
+    async fn place(&self, entries: usize) -> Option<Permit<'_>> {
+        let cost = u32::try_from(entries).unwrap_or(u32::MAX);
+        for _ in 0..TRIES {
+            match self.mixer.admission.enter(RequestKind::Report, cost).await {
+                Ok(place) => return Some(place),
+                Err(shed) => sleep(shed.retry_after).await,
+            }
+        }
+        None
     }
 }
 

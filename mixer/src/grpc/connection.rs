@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use mesh_identity::{SpiffeId, TlsStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tonic::Request;
 use tonic::transport::server::Connected;
 
@@ -18,8 +18,8 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Who is at the other end of a connection; calls have it among their extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
-    /// Where the connection comes from.
-    pub(crate) address: SocketAddr,
+    /// Where the connection comes from; `None` at a socket in the file system.
+    pub(crate) address: Option<SocketAddr>,
     /// Who showed a certificate.
     pub(crate) identity: Option<Arc<SpiffeId>>,
 }
@@ -27,10 +27,14 @@ pub(crate) struct Peer {
 impl Peer {
     /// Who sent `request`, for logs.
     pub(crate) fn of<R>(request: &Request<R>) -> String {
-        match request.extensions().get::<Self>() {
-            None => "unknown".to_owned(),
-            Some(Self { address, identity: None }) => address.to_string(),
-            Some(Self { address, identity: Some(identity) }) => format!("{identity} at {address}"),
+        let peer = request.extensions().get::<Self>();
+        let address = match peer.and_then(|peer| peer.address) {
+            Some(address) => address.to_string(),
+            None => "a local socket".to_owned(),
+        };
+        match peer.and_then(|peer| peer.identity.as_ref()) {
+            Some(identity) => format!("{identity} at {address}"),
+            None => address,
         }
     }
 }
@@ -47,7 +51,8 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 pub(super) enum Transport {
-    Plain(TcpStream),
+    Tcp(TcpStream),
+    Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
@@ -56,7 +61,8 @@ impl Connection {
     pub(super) async fn greeted(transport: &mut Transport) -> io::Result<bool> {
         let mut read = [0; PREFACE.len()];
         match transport {
-            Transport::Plain(stream) => stream.read_exact(&mut read).await?,
+            Transport::Tcp(stream) => stream.read_exact(&mut read).await?,
+            Transport::Unix(stream) => stream.read_exact(&mut read).await?,
             Transport::Tls(stream) => stream.read_exact(&mut read).await?,
         };
         Ok(read == *PREFACE)
@@ -90,7 +96,8 @@ impl AsyncRead for Connection {
             return Poll::Ready(Ok(()));
         }
         match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
@@ -103,7 +110,8 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
             Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
@@ -114,28 +122,32 @@ impl AsyncWrite for Connection {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
+            Transport::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
+            Transport::Unix(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
             Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match &self.transport {
-            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Tcp(stream) => stream.is_write_vectored(),
+            Transport::Unix(stream) => stream.is_write_vectored(),
             Transport::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Unix(stream) => Pin::new(stream).poll_flush(context),
             Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Unix(stream) => Pin::new(stream).poll_shutdown(context),
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }

@@ -24,7 +24,7 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Place {
     limits: Arc<ConnectionLimits>,
-    client: IpAddr,
+    client: Option<IpAddr>,
 }
 
 impl ConnectionLimits {
@@ -32,20 +32,22 @@ impl ConnectionLimits {
         Self { max, max_per_client, open: Mutex::default(), gauge }
     }
 
-    /// A place for a connection from `client`.
+    /// A place for a connection from `client`, which has no address at a socket in the file system.
     ///
     /// # Errors
     /// The reason, a word for metrics, when there is none.
-    pub(super) fn enter(self: &Arc<Self>, client: IpAddr) -> Result<Place, &'static str> {
+    pub(super) fn enter(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Place, &'static str> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.all >= self.max {
             return Err("limit");
         }
-        let of_client = open.by_client.get(&client).copied().unwrap_or(0);
-        if of_client >= self.max_per_client {
-            return Err("client_limit");
+        if let Some(client) = client {
+            let of_client = open.by_client.get(&client).copied().unwrap_or(0);
+            if of_client >= self.max_per_client {
+                return Err("client_limit");
+            }
+            open.by_client.insert(client, of_client + 1);
         }
-        open.by_client.insert(client, of_client + 1);
         open.all += 1;
         self.gauge.inc();
         Ok(Place { limits: Arc::clone(self), client })
@@ -56,9 +58,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.limits.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.all -= 1;
-        match open.by_client.get_mut(&self.client) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(open.by_client.remove(&self.client)),
+        if let Some(client) = &self.client {
+            match open.by_client.get_mut(client) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(open.by_client.remove(client)),
+            }
         }
         self.limits.gauge.dec();
     }
@@ -72,7 +76,7 @@ mod tests {
     fn places_are_limited_for_all_and_for_each_client_and_come_back() {
         let gauge = IntGauge::new("open", "open").unwrap();
         let limits = Arc::new(ConnectionLimits::new(3, 2, gauge.clone()));
-        let client = |last| IpAddr::from([10, 0, 0, last]);
+        let client = |last| Some(IpAddr::from([10, 0, 0, last]));
         let first = limits.enter(client(1)).unwrap();
         let _second = limits.enter(client(1)).unwrap();
         assert_eq!(limits.enter(client(1)).unwrap_err(), "client_limit");
@@ -82,6 +86,7 @@ mod tests {
         drop((first, third));
         assert_eq!(gauge.get(), 1);
         let _again = limits.enter(client(1)).unwrap();
+        let _socket = limits.enter(None).unwrap();
         assert_eq!(limits.open.lock().unwrap().by_client.len(), 1);
     }
 }

@@ -11,9 +11,9 @@ use opentelemetry::Context;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::front_metrics::FrontMetrics;
 use crate::check::{Caller, CheckAnswer};
 use crate::envoy::{Answered, check_attributes, respond, trace_headers};
+use crate::metrics::FrontMetrics;
 use crate::service::Mixer;
 
 /// `envoy.service.auth.v3.Authorization`: may a request pass, as a stock Envoy asks it.

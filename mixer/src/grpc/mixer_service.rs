@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::Body;
 use mesh_attributes::GlobalWord;
-use mesh_attributes::wire::{check_word_count, report_word_count};
+use mesh_attributes::wire::{ReportRequest, check_word_count, report_word_count};
 use tonic::body::Body as ResponseBody;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::server::{Grpc, NamedService, UnaryService};
@@ -17,16 +17,18 @@ use tower::Service;
 use crate::check::{Caller, CheckAnswer};
 use crate::grpc::raw_codec::RawCodec;
 use crate::service::Mixer;
-
-/// The largest message taken, as in Istio's Mixer.
-pub(super) const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+use crate::shedding::RequestKind;
 
 type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'static>>;
 
 /// `istio.mixer.v1.Mixer`, on raw bytes: generated servers would first build a tree of maps that nobody
 /// here needs.
 #[derive(Debug, Clone)]
-pub(crate) struct MixerService(pub(crate) Arc<Mixer>);
+pub(crate) struct MixerService {
+    pub(crate) mixer: Arc<Mixer>,
+    /// Larger messages are refused.
+    pub(crate) max_message_bytes: usize,
+}
 
 impl NamedService for MixerService {
     const NAME: &'static str = "istio.mixer.v1.Mixer";
@@ -46,8 +48,8 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let mixer = Arc::clone(&self.0);
-        let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let mixer = Arc::clone(&self.mixer);
+        let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(self.max_message_bytes);
         match request.uri().path() {
             "/istio.mixer.v1.Mixer/Check" => {
                 Box::pin(async move { Ok(grpc.unary(Check(mixer), request).await) })
@@ -91,7 +93,10 @@ impl UnaryService<Bytes> for Report {
         Box::pin(async move {
             let (metadata, _, body) = request.into_parts();
             require_known_words(report_word_count(&body))?;
-            mixer.report(&body, metadata.as_ref())?;
+            let elements = ReportRequest::decode(&body).map_or(1, |request| request.len());
+            let cost = u32::try_from(elements).unwrap_or(u32::MAX);
+            let _place = mixer.admission.enter(RequestKind::Report, cost).await?;
+            mixer.report(&body, metadata.as_ref()).await?;
             Ok(Response::new(Bytes::new()))
         })
     }

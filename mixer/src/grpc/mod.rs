@@ -6,14 +6,11 @@ mod connection;
 mod connection_limits;
 mod deadline;
 mod ext_authz;
-mod front_metrics;
 mod health;
 mod mixer_service;
-mod options;
 mod rate_limit;
 mod raw_codec;
 mod server;
 mod watch_service;
 
-pub use options::GrpcOptions;
 pub(crate) use server::GrpcPort;

@@ -11,8 +11,8 @@ use opentelemetry::Context;
 use tonic::{Request, Response, Status};
 
 use super::ext_authz::ask;
-use super::front_metrics::FrontMetrics;
 use crate::envoy::{Granted, descriptor_attributes};
+use crate::metrics::FrontMetrics;
 use crate::service::Mixer;
 
 /// Descriptors of one request. Envoy makes one for each rate limit action of a route.

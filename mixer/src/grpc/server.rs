@@ -7,7 +7,6 @@ use mesh_api::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimi
 use mesh_api::watch::v1::watch_server::WatchServer;
 use mesh_identity::ServerTls;
 use mesh_runtime::{Drain, Readiness};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,12 +18,12 @@ use super::access_log::AccessLog;
 use super::connection_limits::ConnectionLimits;
 use super::deadline::Deadline;
 use super::ext_authz::ExtAuthz;
-use super::front_metrics::FrontMetrics;
 use super::health::{follow_readiness, name_of};
-use super::mixer_service::{MAX_MESSAGE_BYTES, MixerService};
-use super::options::GrpcOptions;
+use super::mixer_service::MixerService;
 use super::rate_limit::RateLimits;
 use super::watch_service::WatchService;
+use crate::listener::Listener;
+use crate::options::Options;
 use crate::service::Mixer;
 
 /// A connection that does not answer pings is dead.
@@ -36,33 +35,35 @@ const STANDING: usize = 64;
 /// The gRPC port, bound and not yet served.
 #[derive(Debug)]
 pub(crate) struct GrpcPort {
-    pub(crate) listener: TcpListener,
+    pub(crate) listener: Listener,
     pub(crate) tls: Option<ServerTls>,
-    pub(crate) options: GrpcOptions,
     pub(crate) readiness: Readiness,
 }
 
 impl GrpcPort {
     /// Serves until the process drains.
-    pub(crate) async fn serve(self, mixer: Arc<Mixer>, drain: Drain) {
-        let Self { listener, tls, options, readiness } = self;
-        let metrics = FrontMetrics::register(mixer.metrics().registry());
+    pub(crate) async fn serve(self, mixer: Arc<Mixer>, options: Options, drain: Drain) {
+        let Self { listener, tls, readiness } = self;
+        let port = &options.grpc_port;
+        let max_message = options.max_message_bytes;
+        let metrics = mixer.metrics().clone();
         let tls = tls.map(Arc::new);
         let (standing, connections) = mpsc::channel(STANDING);
         let acceptor = Acceptor {
             tls: tls.clone(),
             limits: Arc::new(ConnectionLimits::new(
-                options.max_connections,
-                options.max_connections_per_client,
+                options.max_connections.get() as usize,
+                port.max_connections_per_client.get() as usize,
                 metrics.connections.clone(),
             )),
-            handshake_limit: options.handshake_limit(),
-            max_handshakes: options.max_handshakes,
+            handshake_limit: port.handshake_timeout,
+            max_handshakes: port.max_handshakes.get() as usize,
             refused: metrics.connections_refused.clone(),
         };
         let connections = ReceiverStream::new(connections).map(Ok::<_, std::io::Error>);
 
-        let limit = options.call_limit();
+        let limit = port.call_timeout;
+        let front = metrics.front.clone();
         let watch = WatchServer::new(WatchService::new(
             mixer.watch(),
             mixer.metrics().clone(),
@@ -70,20 +71,19 @@ impl GrpcPort {
         ));
         let access_log = AccessLog::new(
             Arc::clone(&mixer),
-            metrics.clone(),
-            options.max_access_log_streams,
+            front.clone(),
+            port.max_access_log_streams.get() as usize,
             drain.clone(),
         );
         let access_log =
-            AccessLogServiceServer::new(access_log).max_decoding_message_size(MAX_MESSAGE_BYTES);
+            AccessLogServiceServer::new(access_log).max_decoding_message_size(max_message);
         let authorization =
-            AuthorizationServer::new(ExtAuthz::new(Arc::clone(&mixer), metrics.clone()))
-                .max_decoding_message_size(MAX_MESSAGE_BYTES);
+            AuthorizationServer::new(ExtAuthz::new(Arc::clone(&mixer), front.clone()))
+                .max_decoding_message_size(max_message);
+        let rate_limits = RateLimits::new(Arc::clone(&mixer), front, port.rate_limit_headers);
         let rate_limits =
-            RateLimits::new(Arc::clone(&mixer), metrics, !options.no_rate_limit_headers);
-        let rate_limits =
-            RateLimitServiceServer::new(rate_limits).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        let mixer = MixerService(mixer);
+            RateLimitServiceServer::new(rate_limits).max_decoding_message_size(max_message);
+        let mixer = MixerService { mixer, max_message_bytes: max_message };
         let (reporter, health) = tonic_health::server::health_reporter();
         let names = [
             name_of(&mixer),
@@ -106,7 +106,8 @@ impl GrpcPort {
         };
         let drained = drain.clone();
         let served = Server::builder()
-            .max_concurrent_streams(options.max_concurrent_streams)
+            .layer(metrics.grpc)
+            .max_concurrent_streams(options.max_concurrent_streams.get())
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .add_service(Deadline::new(mixer, limit))

@@ -20,6 +20,8 @@ pub struct NamespaceState {
     pub generation: Generation,
     /// Whether any rule could have an opinion on a check.
     pub has_check: bool,
+    /// Names of the quotas that its rules know, sorted, in lower case.
+    pub quotas: Vec<String>,
 }
 
 impl Announcement {
@@ -73,7 +75,7 @@ impl NamespaceState {
             revision: self.generation.revision,
             digest: self.generation.digest.to_vec(),
             has_check: self.has_check,
-            quotas: Vec::new(),
+            quotas: self.quotas.clone(),
         }
     }
 }
@@ -84,7 +86,7 @@ mod tests {
 
     fn state(digest: u8, revision: u64) -> NamespaceState {
         let generation = Generation { revision, digest: [digest; 16] };
-        NamespaceState { generation, has_check: true }
+        NamespaceState { generation, has_check: true, quotas: Vec::new() }
     }
 
     fn announcement(namespaces: &[(&str, u8)]) -> Announcement {

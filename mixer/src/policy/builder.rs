@@ -16,19 +16,15 @@ use std::time::{Duration, SystemTime};
 use adapter_host::{
     AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits,
 };
-use mesh_attributes::{AttributeName, ValueType};
-use mesh_config::{
-    CompiledAdapter, ConfigSet, Kind, Problem, Referred, Resource, ResourceKey, Rule, Spec,
-};
-use mixer_expr::{Expression, compile};
+use mesh_config::{CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::Policy;
+use super::assemble::{Parts, assemble};
 use super::digest::Canonical;
-use super::instances::{CompiledInstance, compile_instance};
-use super::link::Assembly;
-use super::rule::{CheckRule, ReportRule};
-use super::{Generation, NamespacePolicy, Policy};
+use super::draft::Draft;
+use super::instances::CompiledInstance;
 use crate::check_cache::NamespaceShapes;
 use crate::handlers::{BuiltHandler, HandlerUnit};
 use crate::metrics::Metrics;
@@ -80,18 +76,7 @@ impl PolicyBuilder {
     /// Compiles `config`. Waits for handlers to be built; a policy in force is not touched meanwhile.
     pub async fn build(&mut self, config: &ConfigSet) -> Policy {
         while self.workers.try_join_next().is_some() {}
-        let (types, conflicts) = config.attribute_types();
-        let mut draft = Draft {
-            types,
-            effective: config.clone(),
-            problems: config.problems.iter().cloned().chain(conflicts).collect(),
-            instances: BTreeMap::new(),
-            rules: BTreeMap::new(),
-            unbuilt: Vec::new(),
-            configured: config.resources.clone(),
-        };
-        draft.compile_instances(&self.accepted);
-        draft.compile_rules(&self.accepted);
+        let mut draft = Draft::new(config, &self.accepted);
         self.build_units(&mut draft).await;
         let policy = self.assemble(draft, config.revision.0);
         for problem in policy.problems() {
@@ -171,8 +156,13 @@ impl PolicyBuilder {
         draft: &Draft,
     ) -> Result<Arc<HandlerUnit>, Vec<Problem>> {
         let Spec::Handler(spec) = &resource.spec else { return Err(Vec::new()) };
+        let Some(adapter) = spec.adapter.compiled() else {
+            let name = spec.adapter.name();
+            let cause = format!("adapter {name} runs in another process, which is not supported");
+            return Err(vec![problem(resource, cause)]);
+        };
         let component =
-            self.component(spec.adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
+            self.component(adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
         let instances: Vec<&CompiledInstance> =
             instances.iter().filter_map(|key| draft.instances.get(key)).collect();
         let templates = component.templates().to_vec();
@@ -207,9 +197,9 @@ impl PolicyBuilder {
             .await
             .map_err(|cause| build_problems(resource, &cause))?;
         self.metrics.handlers_built.inc();
-        info!(handler = name, adapter = spec.adapter.name(), "a handler is built");
+        info!(handler = name, adapter = adapter.name(), "a handler is built");
         let unit = BuiltHandler { handler, templates, instances };
-        let adapter = spec.adapter.name().to_owned();
+        let adapter = adapter.name().to_owned();
         let workers = &mut self.workers;
         Ok(Arc::new(HandlerUnit::built(name, adapter, signature, unit, workers, &self.metrics)))
     }
@@ -217,10 +207,7 @@ impl PolicyBuilder {
     /// The adapter's component, loaded again when its file changed. Compiling takes its time, on a thread
     /// of its own.
     async fn component(&mut self, adapter: CompiledAdapter) -> Result<Arc<Component>, String> {
-        let name = match adapter {
-            CompiledAdapter::ListChecker => "list",
-            other => other.name(),
-        };
+        let name = adapter.component();
         let file = self.adapters.join(name).with_extension("wasm");
         let stamp = FileStamp::of(&file);
         if let Some((known, component)) = self.components.get(&adapter)
@@ -237,85 +224,25 @@ impl PolicyBuilder {
         Ok(component)
     }
 
-    fn assemble(&mut self, draft: Draft, revision: u64) -> Policy {
-        let Draft { types, mut effective, mut problems, instances, rules, unbuilt, .. } = draft;
-        let assembly =
-            Assembly { units: &self.units, instances: &instances, effective: &effective };
-        let mut by_namespace: BTreeMap<&str, NamespaceRules> = BTreeMap::new();
-        let mut check_rules = HashSet::new();
-        for (key, rule) in &rules {
-            let was_check = self.check_rules.contains(key);
-            let linked = assembly.link(key, rule, was_check, &mut problems);
-            let namespace = by_namespace.entry(key.namespace.as_str()).or_default();
-            if let Some(check) = linked.check {
-                check_rules.insert(key.clone());
-                namespace.canonical.push(linked.canonical);
-                namespace.check.push(Arc::new(check));
-            }
-            namespace.report.extend(linked.report.map(Arc::new));
-        }
-        problems.sort();
-        problems.dedup();
-        let root = by_namespace.remove(self.root_namespace.as_str()).unwrap_or_default();
-        let manifest: Vec<String> =
-            types.iter().map(|(name, t)| format!("{name}:{}", t.name())).collect();
-        let digest = |own: &NamespaceRules| {
-            let mut canonical = Canonical::new();
-            canonical.add(&self.root_namespace);
-            manifest.iter().for_each(|part| canonical.add(part));
-            for rule in root.canonical.iter().chain(&own.canonical) {
-                canonical.add(rule);
-            }
-            canonical.finish_short()
-        };
-        let none = NamespaceRules::default();
-        let default = NamespacePolicy {
-            namespace: None,
-            generation: Generation { revision, digest: digest(&none) },
-            check: root.check.clone(),
-            report: root.report.clone(),
-            shapes: Arc::clone(&self.default_shapes),
-        };
-        let mut shapes = HashMap::new();
-        let mut namespaces = HashMap::new();
-        for (name, own) in &by_namespace {
-            let known = self.shapes.get(*name).map(Arc::clone).unwrap_or_default();
-            shapes.insert((*name).to_owned(), Arc::clone(&known));
-            let name: Arc<str> = (*name).into();
-            let policy = NamespacePolicy {
-                namespace: Some(Arc::clone(&name)),
-                generation: Generation { revision, digest: digest(own) },
-                check: root.check.iter().chain(&own.check).cloned().collect(),
-                report: root.report.iter().chain(&own.report).cloned().collect(),
-                shapes: known,
-            };
-            namespaces.insert(name, policy);
-        }
-        let maps = types
-            .iter()
-            .filter(|(_, value_type)| **value_type == ValueType::StringMap)
-            .map(|(name, _)| AttributeName::new(name))
-            .collect();
-        let policy = Policy {
+    fn assemble(&mut self, mut draft: Draft, revision: u64) -> Policy {
+        let parts = Parts {
+            units: &self.units,
+            root_namespace: &self.root_namespace,
             revision,
-            namespaces,
-            default,
-            maps,
-            handlers: self.units.values().cloned().collect(),
-            problems,
-            rules: rules.len(),
+            check_rules: &self.check_rules,
+            shapes: &self.shapes,
+            default_shapes: &self.default_shapes,
         };
-        drop(by_namespace);
-        self.shapes = shapes;
-        self.check_rules = check_rules;
-        unbuilt.iter().for_each(|key| drop(effective.resources.remove(key)));
-        self.accepted = effective;
-        policy
+        let assembled = assemble(&mut draft, &parts);
+        self.shapes = assembled.shapes;
+        self.check_rules = assembled.check_rules;
+        for key in &draft.unbuilt {
+            draft.effective.resources.remove(key);
+        }
+        self.accepted = draft.effective;
+        assembled.policy
     }
 }
-
-/// The declared attributes.
-type Types = BTreeMap<String, ValueType>;
 
 /// What changes when a file does; nothing for one that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -328,161 +255,9 @@ impl FileStamp {
     }
 }
 
-/// A configuration on its way to a policy.
-struct Draft {
-    types: Types,
-    /// The resources that count: as configured, or as last accepted.
-    effective: ConfigSet,
-    problems: Vec<Problem>,
-    instances: BTreeMap<ResourceKey, CompiledInstance>,
-    rules: BTreeMap<ResourceKey, DraftRule>,
-    /// Handlers of which no version could be built.
-    unbuilt: Vec<ResourceKey>,
-    /// Everything as configured, mistakes included.
-    configured: BTreeMap<ResourceKey, Arc<Resource>>,
-}
-
-/// A rule whose own texts compiled; what it refers to is not looked at yet.
-pub(super) struct DraftRule {
-    pub(super) resource: Arc<Resource>,
-    pub(super) condition: Option<Arc<Expression>>,
-}
-
-impl DraftRule {
-    pub(super) fn spec(&self) -> &Rule {
-        match &self.resource.spec {
-            Spec::Rule(rule) => rule,
-            _ => unreachable!("only rules become draft rules"),
-        }
-    }
-}
-
-#[derive(Default)]
-struct NamespaceRules {
-    check: Vec<Arc<CheckRule>>,
-    report: Vec<Arc<ReportRule>>,
-    canonical: Vec<String>,
-}
-
-impl Draft {
-    fn compile_instances(&mut self, accepted: &ConfigSet) {
-        for resource in self.of_kind(Kind::is_instance) {
-            let compiled = self.accept(&resource, accepted, |r, types| compile_instance(r, types));
-            if let Some(instance) = compiled {
-                self.instances.insert(resource.key.clone(), instance);
-            }
-        }
-    }
-
-    fn compile_rules(&mut self, accepted: &ConfigSet) {
-        for resource in self.of_kind(|kind| kind == Kind::Rule) {
-            let compiled = self.accept(&resource, accepted, compile_rule);
-            if let Some(rule) = compiled {
-                self.rules.insert(resource.key.clone(), rule);
-            }
-        }
-    }
-
-    fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<Arc<Resource>> {
-        let wanted = self.effective.resources.values().filter(|r| wanted(r.key.kind));
-        wanted.cloned().collect()
-    }
-
-    /// What `compile` makes of the resource, or else of the version of it that was last accepted.
-    fn accept<T>(
-        &mut self,
-        resource: &Arc<Resource>,
-        accepted: &ConfigSet,
-        compile: impl Fn(&Arc<Resource>, &Types) -> Result<T, Vec<Problem>>,
-    ) -> Option<T> {
-        let problems = match compile(resource, &self.types) {
-            Ok(compiled) => return Some(compiled),
-            Err(problems) => problems,
-        };
-        self.problems.extend(problems);
-        let before = accepted.resources.get(&resource.key);
-        if let Some((before, compiled)) =
-            before.and_then(|b| Some((b, compile(b, &self.types).ok()?)))
-        {
-            self.effective.resources.insert(resource.key.clone(), Arc::clone(before));
-            return Some(compiled);
-        }
-        self.effective.resources.remove(&resource.key);
-        None
-    }
-
-    /// All handlers, each with the instances that rules give it. One that no rule refers to is built too,
-    /// so that its mistakes are told before it is needed.
-    fn handlers(&self) -> BTreeMap<ResourceKey, BTreeSet<ResourceKey>> {
-        let keys = self.effective.resources.keys().filter(|key| key.kind.is_handler());
-        let mut handlers: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> =
-            keys.map(|key| (key.clone(), BTreeSet::new())).collect();
-        // Rules that were refused count too: what they will give their handlers is judged with them.
-        for resource in self.configured.values().chain(self.effective.resources.values()) {
-            let Spec::Rule(rule) = &resource.spec else { continue };
-            let key = &resource.key;
-            for action in &rule.actions {
-                let handler = self.effective.resolve(
-                    &action.handler.value,
-                    &key.namespace,
-                    Referred::Handler,
-                );
-                let Ok(handler) = handler else { continue };
-                let instances = handlers.entry(handler.key.clone()).or_default();
-                for reference in &action.instances {
-                    let instance = self.effective.resolve(
-                        &reference.value,
-                        &key.namespace,
-                        Referred::Instance,
-                    );
-                    instances.extend(instance.ok().map(|instance| instance.key.clone()));
-                }
-            }
-        }
-        handlers
-    }
-}
-
-fn compile_rule(resource: &Arc<Resource>, types: &Types) -> Result<DraftRule, Vec<Problem>> {
-    let Spec::Rule(rule) = &resource.spec else { return Err(Vec::new()) };
-    let mut problems = Vec::new();
-    let mut refuse = |line: u32, message: String| {
-        problems.push(Problem {
-            origin: resource.origin.at(line),
-            object: Some(resource.key.clone()),
-            message,
-        });
-    };
-    let mut condition = None;
-    if let Some(text) = &rule.match_expression {
-        match compile(&text.value, types) {
-            Ok(expression) if expression.value_type() == ValueType::Bool => {
-                condition = Some(Arc::new(expression));
-            }
-            Ok(expression) => {
-                let got = expression.value_type().name();
-                refuse(text.line, format!("match: is {got}, expected BOOL"));
-            }
-            Err(cause) => refuse(text.line, format!("match: {cause}")),
-        }
-    }
-    let operations = rule.request_header_operations.iter().chain(&rule.response_header_operations);
-    if let Some(first) = operations.min_by_key(|operation| operation.name.line) {
-        refuse(first.name.line, "header operations are not available yet".to_owned());
-    }
-    if rule.sampling.is_some() {
-        refuse(resource.origin.line, "sampling is not available yet".to_owned());
-    }
-    if problems.is_empty() {
-        Ok(DraftRule { resource: Arc::clone(resource), condition })
-    } else {
-        Err(problems)
-    }
-}
-
 pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
     match &resource.spec {
-        Spec::Handler(handler) => Some(handler.adapter),
+        Spec::Handler(handler) => handler.adapter.compiled(),
         _ => None,
     }
 }

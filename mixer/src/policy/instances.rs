@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adapter_host::{InstanceDecl, Template};
-use mesh_attributes::ValueType;
-use mesh_config::{InstanceFields, LogEntryFields, MetricFields, Problem, Resource, Spec, Text};
-use mixer_expr::{AttributeTypes, compile};
+use mesh_attributes::{AttributeName, ValueType};
+use mesh_config::{FieldKind, FieldSchema, Problem, Resource, Spec, Text};
+use mixer_expr::{Expression, LANGUAGE_ANNOTATION, Language, compile_in};
 
-use super::rule::{CheckInput, Field, ReportInput};
+use super::rule::{Binding, CheckInput, Field, GenerateInput, ReportInput};
+
+/// Under which names the bindings of an attribute generator know its output.
+pub(crate) const OUTPUT: &str = "output.";
 
 /// An instance that compiled.
 #[derive(Debug, Clone)]
@@ -23,76 +26,195 @@ pub(super) struct CompiledInstance {
 /// How it is made, by the side of a request on which it is used.
 #[derive(Debug, Clone)]
 pub(super) enum Input {
+    Generate(Arc<GenerateInput>),
     Check(Arc<CheckInput>),
+    /// With the name that requests ask by, in lower case.
+    Quota(Arc<str>, Arc<CheckInput>),
     Report(Arc<ReportInput>),
 }
 
 /// Compiles an instance; all its mistakes at once.
 pub(super) fn compile_instance(
     resource: &Resource,
-    types: &dyn AttributeTypes,
+    types: &BTreeMap<String, ValueType>,
 ) -> Result<CompiledInstance, Vec<Problem>> {
     let Spec::Instance(instance) = &resource.spec else { return Err(Vec::new()) };
-    let mut compiler = Compiler { resource, types, problems: Vec::new(), canonical: String::new() };
-    let (template, fields, value_type, input) = match &instance.fields {
-        InstanceFields::CheckNothing => {
-            (Template::CheckNothing, Vec::new(), None, Input::Check(CheckInput::Nothing.into()))
-        }
-        InstanceFields::ListEntry { value } => {
-            let value = compiler.field("value", value.as_ref());
-            let value_type = value.value_type();
-            let input = Input::Check(CheckInput::ListEntry(value).into());
-            (Template::ListEntry, Vec::new(), Some(value_type), input)
-        }
-        InstanceFields::LogEntry(fields) => {
-            let LogEntryFields { variables, timestamp, severity, .. } = fields;
-            compiler.monitored_resource(
-                fields.monitored_resource_type.as_ref(),
-                &fields.monitored_resource_dimensions,
-            );
-            let severity = compiler.typed("severity", severity.as_ref(), ValueType::String);
-            let timestamp = compiler.typed("timestamp", timestamp.as_ref(), ValueType::Timestamp);
-            let variables = compiler.fields("variables", variables);
-            let decl = declare(&fields.variables, &variables);
-            let input = ReportInput::LogEntry { severity, timestamp, variables };
-            (Template::LogEntry, decl, None, Input::Report(input.into()))
-        }
-        InstanceFields::Metric(fields) => {
-            let MetricFields { value, dimensions, .. } = fields;
-            compiler.monitored_resource(
-                fields.monitored_resource_type.as_ref(),
-                &fields.monitored_resource_dimensions,
-            );
-            let value = compiler.field("value", value.as_ref());
-            let dimensions = compiler.fields("dimensions", dimensions);
-            let decl = declare(&fields.dimensions, &dimensions);
-            let value_type = value.value_type();
-            let input = ReportInput::Metric { value, dimensions };
-            (Template::Metric, decl, Some(value_type), Input::Report(input.into()))
-        }
+    let refuse = |message: String| {
+        let origin = resource.origin.clone();
+        vec![Problem { origin, object: Some(resource.key.clone()), message }]
     };
+    let Some(compiled) = instance.template.compiled() else {
+        let name = instance.template.name();
+        return Err(refuse(format!(
+            "template {name} is for adapters in other processes, which are not supported"
+        )));
+    };
+    let Some(template) = Template::from_name(compiled.name()) else {
+        return Err(refuse(format!("template {} is not available yet", compiled.name())));
+    };
+    let language = language_of(resource).map_err(|problem| vec![problem])?;
+    let canonical = format!("{language}\n");
+    let mut compiler = Compiler { resource, language, types, problems: Vec::new(), canonical };
+    let mut fields = compiler.fields(compiled.schema(), &instance.fields);
+    let bindings = compiler.bindings(template, &instance.attribute_bindings);
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
+    let mut value_type = None;
+    let (declared, input) = match template {
+        Template::ListEntry => {
+            let value = fields.scalar("value");
+            value_type = Some(value.value_type());
+            (Vec::new(), Input::Check(CheckInput { fields: vec![value] }.into()))
+        }
+        Template::CheckNothing | Template::ApiKey | Template::Authorization | Template::KeyVal => {
+            let (declared, fields) = fields.all_set();
+            (declared, Input::Check(CheckInput { fields }.into()))
+        }
+        Template::Quota => {
+            let (declared, fields) = fields.map("dimensions");
+            let name = resource.key.name.as_str().to_lowercase().into();
+            (declared, Input::Quota(name, CheckInput { fields }.into()))
+        }
+        Template::Kubernetes => {
+            let (declared, fields) = fields.all_set();
+            (declared, Input::Generate(GenerateInput { fields, bindings }.into()))
+        }
+        Template::ReportNothing => (Vec::new(), Input::Report(ReportInput::Nothing.into())),
+        Template::LogEntry => {
+            let (declared, variables) = fields.map("variables");
+            let (severity, timestamp) = (fields.scalar("severity"), fields.scalar("timestamp"));
+            let input = ReportInput::LogEntry { severity, timestamp, variables };
+            (declared, Input::Report(input.into()))
+        }
+        Template::Metric => {
+            let (declared, dimensions) = fields.map("dimensions");
+            let value = fields.scalar("value");
+            value_type = Some(value.value_type());
+            let input = ReportInput::Metric { value, dimensions };
+            (declared, Input::Report(input.into()))
+        }
+    };
     let name = resource.key.to_string();
-    let decl = InstanceDecl { name, template, fields, value_type };
+    let decl = InstanceDecl { name, template, fields: declared, value_type };
     Ok(CompiledInstance { decl, input, canonical: compiler.canonical })
 }
 
-fn declare(written: &BTreeMap<String, Text>, fields: &[Field]) -> Vec<(String, ValueType)> {
-    written.keys().zip(fields).map(|(name, field)| (name.clone(), field.value_type())).collect()
+/// The fields of an instance, compiled, by their names in the template's schema.
+struct CompiledFields {
+    scalars: BTreeMap<&'static str, Field>,
+    /// By name within the map.
+    maps: BTreeMap<&'static str, BTreeMap<String, Field>>,
+}
+
+impl CompiledFields {
+    /// Takes the field `name`, which has no expression if it is not set.
+    fn scalar(&mut self, name: &str) -> Field {
+        let unset = || Field { name: name.to_owned(), expression: None };
+        self.scalars.remove(name).unwrap_or_else(unset)
+    }
+
+    /// Takes all fields that are set, ordered by name, and their declaration. Those in maps have the map's
+    /// name before their own: `subject.properties.app`.
+    fn all_set(self) -> (Vec<(String, ValueType)>, Vec<Field>) {
+        let scalars = self.scalars.into_values();
+        let mut fields: Vec<Field> =
+            scalars.chain(self.maps.into_values().flat_map(BTreeMap::into_values)).collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        (fields.iter().map(|field| (field.name.clone(), field.value_type())).collect(), fields)
+    }
+
+    /// Takes the entries of the map `name`, ordered by name, and their declaration.
+    fn map(&mut self, name: &str) -> (Vec<(String, ValueType)>, Vec<Field>) {
+        let entries = self.maps.remove(name).unwrap_or_default();
+        entries.into_iter().map(|(key, field)| ((key, field.value_type()), field)).unzip()
+    }
+}
+
+/// The language of a resource's expressions, by its annotation.
+pub(super) fn language_of(resource: &Resource) -> Result<Language, Problem> {
+    let Some(name) = resource.annotations.get(LANGUAGE_ANNOTATION) else {
+        return Ok(Language::default());
+    };
+    Language::from_name(name).ok_or_else(|| Problem {
+        origin: resource.origin.clone(),
+        object: Some(resource.key.clone()),
+        message: format!(
+            "annotation {LANGUAGE_ANNOTATION}: there is no language {name}; CEXL, CEL and COMPAT are known"
+        ),
+    })
 }
 
 struct Compiler<'a> {
     resource: &'a Resource,
-    types: &'a dyn AttributeTypes,
+    language: Language,
+    types: &'a BTreeMap<String, ValueType>,
     problems: Vec<Problem>,
     canonical: String,
 }
 
 impl Compiler<'_> {
-    fn field(&mut self, name: &str, text: Option<&Text>) -> Field {
-        let expression = text.and_then(|text| match compile(&text.value, self.types) {
+    /// Every field that is set, also those that no adapter here takes (monitored resources): a mistake
+    /// in them must not wait for the day one does.
+    fn fields(
+        &mut self,
+        schema: &'static [FieldSchema],
+        texts: &BTreeMap<String, Text>,
+    ) -> CompiledFields {
+        let mut fields = CompiledFields { scalars: BTreeMap::new(), maps: BTreeMap::new() };
+        for FieldSchema { name, kind } in schema {
+            match kind {
+                FieldKind::Scalar(wanted) => {
+                    let Some(text) = texts.get(*name) else { continue };
+                    fields.scalars.insert(name, self.field(name, text, *wanted));
+                }
+                FieldKind::Map(wanted) => {
+                    let entries = texts.iter().filter_map(|(field, text)| {
+                        let key = field.strip_prefix(name)?.strip_prefix('.')?;
+                        Some((key.to_owned(), self.field(field, text, *wanted)))
+                    });
+                    fields.maps.insert(name, entries.collect());
+                }
+            }
+        }
+        fields
+    }
+
+    /// What becomes of a generator's output. Expressions see it under `$out.` (or `output.`), beside the
+    /// attributes of the request.
+    fn bindings(&mut self, template: Template, written: &BTreeMap<String, Text>) -> Vec<Binding> {
+        if written.is_empty() {
+            return Vec::new();
+        }
+        let mut types = self.types.clone();
+        let outputs = template.outputs().iter();
+        types.extend(outputs.map(|(name, value_type)| (format!("{OUTPUT}{name}"), *value_type)));
+        let mut bindings = Vec::new();
+        for (attribute, text) in written {
+            let Some(declared) = self.types.get(attribute).copied() else {
+                self.problem(text, format!("attribute {attribute} is declared by no manifest"));
+                continue;
+            };
+            let name = format!("attributeBindings.{attribute}");
+            let expression = Text { value: text.value.replace("$out.", OUTPUT), line: text.line };
+            let value = self.field_of(&types, &name, &expression, Some(declared));
+            bindings.push(Binding { attribute: AttributeName::new(attribute), value });
+        }
+        bindings
+    }
+
+    fn field(&mut self, name: &str, text: &Text, wanted: Option<ValueType>) -> Field {
+        self.field_of(self.types, name, text, wanted)
+    }
+
+    fn field_of(
+        &mut self,
+        types: &BTreeMap<String, ValueType>,
+        name: &str,
+        text: &Text,
+        wanted: Option<ValueType>,
+    ) -> Field {
+        let expression = match compile_in(&text.value, self.language, types) {
             Ok(expression) => {
                 self.canonical.push_str(name);
                 self.canonical.push('=');
@@ -104,30 +226,15 @@ impl Compiler<'_> {
                 self.problem(text, format!("field {name}: {cause}"));
                 None
             }
-        });
-        Field { name: name.to_owned(), expression }
-    }
-
-    fn typed(&mut self, name: &str, text: Option<&Text>, wanted: ValueType) -> Field {
-        let field = self.field(name, text);
-        if let (Some(expression), Some(text)) = (&field.expression, text)
-            && expression.value_type() != wanted
+        };
+        let got = expression.as_ref().map(Expression::value_type);
+        if let (Some(wanted), Some(got)) = (wanted, got)
+            && got != wanted
         {
-            let got = expression.value_type().name();
-            self.problem(text, format!("field {name}: is {got}, expected {}", wanted.name()));
+            let message = format!("field {name}: is {}, expected {}", got.name(), wanted.name());
+            self.problem(text, message);
         }
-        field
-    }
-
-    fn fields(&mut self, of: &str, texts: &BTreeMap<String, Text>) -> Vec<Field> {
-        texts.iter().map(|(name, text)| self.field(&format!("{of}.{name}"), Some(text))).collect()
-    }
-
-    /// No adapter here has monitored resources; their expressions are checked all the same, so that a
-    /// mistake does not wait for the day one has.
-    fn monitored_resource(&mut self, kind: Option<&Text>, dimensions: &BTreeMap<String, Text>) {
-        self.typed("monitored_resource_type", kind, ValueType::String);
-        self.fields("monitored_resource_dimensions", dimensions);
+        Field { name: name.to_owned(), expression }
     }
 
     fn problem(&mut self, text: &Text, message: String) {

@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use adapter_host::InstanceIndex;
-use mesh_config::{Action, CompiledAdapter, ConfigSet, FailPolicy, Problem, Referred, ResourceKey};
+use mesh_config::{
+    Action, CompiledAdapter, ConfigSet, FailPolicy, Problem, Referred, ResourceKey, Text,
+};
 use mixer_expr::Expression;
 
-use super::builder::{DraftRule, adapter_of};
+use super::builder::adapter_of;
 use super::digest::Canonical;
+use super::draft::DraftRule;
 use super::instances::{CompiledInstance, Input};
-use super::rule::{CheckCall, CheckInput, CompiledRule, ReportCall, Target};
+use super::rule::{
+    CheckCall, CheckInput, CheckRule, CompiledRule, GenerateCall, GenerateRule, QuotaCall,
+    QuotaRule, ReportCall, ReportRule, Scope, Target,
+};
 use crate::handlers::HandlerUnit;
 
 /// Joins rules with the handlers and instances they refer to.
@@ -20,11 +26,33 @@ pub(super) struct Assembly<'a> {
     pub(super) effective: &'a ConfigSet,
 }
 
+/// A rule by the varieties of what it does.
+#[derive(Default)]
 pub(super) struct LinkedRule {
-    pub(super) check: Option<CompiledRule<CheckCall>>,
-    pub(super) report: Option<CompiledRule<ReportCall>>,
+    pub(super) generate: Option<GenerateRule>,
+    pub(super) check: Option<CheckRule>,
+    pub(super) quota: Option<QuotaRule>,
+    pub(super) report: Option<ReportRule>,
     /// All that can change the answers of its checks.
-    pub(super) canonical: String,
+    pub(super) check_canonical: String,
+    /// All that can change the attributes that it generates.
+    pub(super) generate_canonical: String,
+}
+
+/// What an action needs that is the same for all its instances.
+struct ActionContext<'a> {
+    unit: Arc<HandlerUnit>,
+    /// Whether the handler's adapter exists to decide about requests, before one of its instances is seen.
+    decides: Option<Decides>,
+    fail_policy: FailPolicy,
+    name: Option<&'a Text>,
+}
+
+/// What an adapter decides about.
+#[derive(Clone, Copy)]
+enum Decides {
+    Requests,
+    Quotas,
 }
 
 impl Assembly<'_> {
@@ -35,26 +63,38 @@ impl Assembly<'_> {
         was_check: bool,
         problems: &mut Vec<Problem>,
     ) -> LinkedRule {
-        let mut linked = Links::default();
+        let mut links = Links::default();
         for action in &rule.spec().actions {
-            self.link_action(key, rule, action, was_check, &mut linked, problems);
+            self.link_action(key, rule, action, was_check, &mut links, problems);
         }
-        let name = key.to_string();
-        let condition = rule.condition.as_deref().map_or("", Expression::text);
-        let canonical =
-            format!("{name}\n{condition}\n{:?}\n{}", rule.spec().fail_policy, linked.canonical);
+        let scope = Scope {
+            rule: key.to_string().into(),
+            condition: rule.condition.clone(),
+            sampling: rule.sampling.clone(),
+        };
+        let spec = rule.spec();
+        let condition = rule.condition.as_deref();
+        let language = condition.map(Expression::language);
+        let condition = condition.map_or("", Expression::text);
+        let headers = rule.headers.as_ref().map(|headers| headers.canonical());
+        let common = format!(
+            "{key}\n{language:?}\n{condition}\n{:?}\n{:?}",
+            spec.fail_policy,
+            spec.sampling.is_some()
+        );
+        let headers_canonical = headers.unwrap_or_default();
+        let checks = !links.check.is_empty() || rule.headers.is_some();
         LinkedRule {
-            check: (!linked.check.is_empty()).then(|| CompiledRule {
-                name: name.clone(),
-                condition: rule.condition.clone(),
-                calls: linked.check,
+            check_canonical: format!("{common}\n{}\n{headers_canonical}", links.check_canonical),
+            generate_canonical: format!("{common}\n{}", links.generate_canonical),
+            generate: compiled(&scope, links.generate),
+            quota: compiled(&scope, links.quota),
+            report: compiled(&scope, links.report),
+            check: checks.then(|| CheckRule {
+                scope,
+                calls: links.check,
+                headers: rule.headers.clone(),
             }),
-            report: (!linked.report.is_empty()).then(|| CompiledRule {
-                name: name.clone(),
-                condition: rule.condition.clone(),
-                calls: linked.report,
-            }),
-            canonical,
         }
     }
 
@@ -64,10 +104,9 @@ impl Assembly<'_> {
         rule: &DraftRule,
         action: &Action,
         was_check: bool,
-        linked: &mut Links,
+        links: &mut Links,
         problems: &mut Vec<Problem>,
     ) {
-        let fail_policy = rule.spec().fail_policy.unwrap_or(FailPolicy::Closed);
         let mut report = |line: u32, message: String| {
             problems.push(Problem {
                 origin: rule.resource.origin.at(line),
@@ -84,18 +123,19 @@ impl Assembly<'_> {
                 None
             }
         };
-        let is_check_adapter = handler.is_ok_and(|handler| {
-            matches!(
-                adapter_of(handler),
-                Some(CompiledAdapter::Denier | CompiledAdapter::ListChecker)
-            )
-        });
         let unit = unit.unwrap_or_else(|| {
             let why = format!("there is no handler {}", action.handler.value);
             let signature = Canonical::new().finish();
             let name = action.handler.value.clone();
             Arc::new(HandlerUnit::missing(name, String::new(), signature, why))
         });
+        let decides = handler.ok().and_then(|handler| adapter_of(handler)).and_then(decides);
+        let context = ActionContext {
+            unit,
+            decides: decides.or(was_check.then_some(Decides::Requests)),
+            fail_policy: rule.spec().fail_policy.unwrap_or(FailPolicy::Closed),
+            name: action.name.as_ref(),
+        };
         for reference in &action.instances {
             let resolved =
                 self.effective.resolve(&reference.value, &key.namespace, Referred::Instance);
@@ -107,42 +147,74 @@ impl Assembly<'_> {
                 }
             };
             let Some(instance) = instance else {
-                if was_check || is_check_adapter {
-                    linked.closed(&unit, &reference.value, fail_policy);
-                }
+                links.closed(&context, &reference.value, context.decides);
                 continue;
             };
+            let unit = &context.unit;
             let Some(index) = unit.index_of(&instance.decl.name) else {
                 report(reference.line, unit.refusal(&instance.decl));
-                if matches!(instance.input, Input::Check(_)) {
-                    linked.closed(&unit, &instance.decl.name, fail_policy);
-                }
+                let decides = match instance.input {
+                    Input::Check(_) => Some(Decides::Requests),
+                    Input::Quota(..) => Some(Decides::Quotas),
+                    Input::Generate(_) | Input::Report(_) => None,
+                };
+                links.closed(&context, &instance.decl.name, decides);
                 continue;
             };
             let target = Target {
                 index,
                 instance: instance.decl.name.as_str().into(),
-                handler: Arc::clone(&unit),
+                handler: Arc::clone(unit),
             };
-            linked.add(target, instance, fail_policy);
+            links.add(target, instance, &context);
         }
+    }
+}
+
+fn compiled<Call>(scope: &Scope, calls: Vec<Call>) -> Option<CompiledRule<Call>> {
+    (!calls.is_empty()).then(|| CompiledRule { scope: scope.clone(), calls })
+}
+
+fn decides(adapter: CompiledAdapter) -> Option<Decides> {
+    match adapter {
+        CompiledAdapter::Denier | CompiledAdapter::ListChecker | CompiledAdapter::KeyVal => {
+            Some(Decides::Requests)
+        }
+        CompiledAdapter::MemQuota | CompiledAdapter::RedisQuota => Some(Decides::Quotas),
+        _ => None,
     }
 }
 
 #[derive(Default)]
 struct Links {
+    generate: Vec<GenerateCall>,
     check: Vec<CheckCall>,
+    quota: Vec<QuotaCall>,
     report: Vec<ReportCall>,
-    canonical: String,
+    check_canonical: String,
+    generate_canonical: String,
 }
 
 impl Links {
-    fn add(&mut self, target: Target, instance: &CompiledInstance, fail_policy: FailPolicy) {
+    fn add(&mut self, target: Target, instance: &CompiledInstance, context: &ActionContext<'_>) {
+        let fail_policy = context.fail_policy;
         match &instance.input {
+            Input::Generate(input) => {
+                note(&target, &mut self.generate_canonical);
+                self.generate_canonical.push_str(&instance.canonical);
+                let input = Arc::clone(input);
+                self.generate.push(GenerateCall { target, input, fail_policy });
+            }
             Input::Check(input) => {
-                self.note(&target);
-                self.canonical.push_str(&instance.canonical);
-                self.check.push(CheckCall { target, input: Arc::clone(input), fail_policy });
+                note(&target, &mut self.check_canonical);
+                self.check_canonical.push_str(&instance.canonical);
+                let action = context.name.map(|name| name.value.as_str().into());
+                let input = Arc::clone(input);
+                self.check.push(CheckCall { target, input, fail_policy, action });
+            }
+            Input::Quota(quota, input) => {
+                let (quota, input) = (Arc::clone(quota), Arc::clone(input));
+                self.quota.push(QuotaCall { target, quota, input, fail_policy });
             }
             Input::Report(input) => {
                 self.report.push(ReportCall { target, input: Arc::clone(input) });
@@ -150,31 +222,38 @@ impl Links {
         }
     }
 
-    /// A check that can only fail: what it needs is missing.
-    fn closed(&mut self, unit: &HandlerUnit, instance: &str, fail_policy: FailPolicy) {
+    /// A decision that can only fail: what it needs is missing.
+    fn closed(&mut self, context: &ActionContext<'_>, instance: &str, decides: Option<Decides>) {
+        let Some(decides) = decides else { return };
+        let unit = &context.unit;
         let why = format!("instance {instance} is missing or not for this handler");
-        let missing = HandlerUnit::missing(
-            unit.name.clone(),
-            unit.adapter.clone(),
-            Canonical::new().finish(),
-            why,
-        );
+        let signature = Canonical::new().finish();
+        let missing = HandlerUnit::missing(unit.name.clone(), unit.adapter.clone(), signature, why);
         let target = Target {
             handler: Arc::new(missing),
             index: InstanceIndex(0),
             instance: instance.into(),
         };
-        self.note(&target);
-        self.check.push(CheckCall { target, input: Arc::new(CheckInput::Nothing), fail_policy });
-    }
-
-    fn note(&mut self, target: &Target) {
-        let unit = &target.handler;
-        let state = if unit.is_built() { "built" } else { "missing" };
-        let signature: String = unit.signature.iter().map(|byte| format!("{byte:02x}")).collect();
-        for part in [unit.name.as_str(), state, &signature, &target.instance] {
-            self.canonical.push_str(part);
-            self.canonical.push('\n');
+        let (input, fail_policy) = (Arc::new(CheckInput::default()), context.fail_policy);
+        match decides {
+            Decides::Requests => {
+                note(&target, &mut self.check_canonical);
+                self.check.push(CheckCall { target, input, fail_policy, action: None });
+            }
+            Decides::Quotas => {
+                let quota = instance.split('.').next().unwrap_or_default().to_lowercase().into();
+                self.quota.push(QuotaCall { target, quota, input, fail_policy });
+            }
         }
+    }
+}
+
+fn note(target: &Target, canonical: &mut String) {
+    let unit = &target.handler;
+    let state = if unit.is_built() { "built" } else { "missing" };
+    let signature: String = unit.signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    for part in [unit.name.as_str(), state, &signature, &target.instance] {
+        canonical.push_str(part);
+        canonical.push('\n');
     }
 }

@@ -1,17 +1,20 @@
 //! The policy in force: one immutable snapshot of the whole configuration, compiled.
 
 mod announcement;
+mod assemble;
 mod builder;
 mod digest;
+mod draft;
 mod generation;
+mod headers;
 mod instances;
 mod link;
 pub(crate) mod rule;
+mod sampling;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use mesh_attributes::{AttributeName, Bag, GlobalWord, Value};
 use mesh_config::Problem;
 
@@ -19,11 +22,11 @@ pub use announcement::{Announcement, NamespaceState};
 pub use builder::PolicyBuilder;
 pub use generation::{Generation, ParseGenerationError};
 
-use crate::check::{CacheLevel, CheckAnswer};
 use crate::check_cache::NamespaceShapes;
 use crate::handlers::HandlerUnit;
 use crate::metrics::Metrics;
-use rule::{CheckRule, ReportRule};
+pub(crate) use instances::OUTPUT;
+use rule::{CheckRule, GenerateRule, QuotaRule, ReportRule};
 
 /// A configuration, compiled. Never changes; an edit makes another.
 #[derive(Debug)]
@@ -32,7 +35,8 @@ pub struct Policy {
     namespaces: HashMap<Arc<str>, NamespacePolicy>,
     /// For namespaces without rules of their own: the root namespace's.
     default: NamespacePolicy,
-    /// Attributes that are maps: old proxies misread answers that depend on the absence of one.
+    /// Attributes that are maps and come from proxies: old ones misread answers that depend on the
+    /// absence of one.
     maps: HashSet<AttributeName>,
     handlers: Vec<Arc<HandlerUnit>>,
     problems: Vec<Problem>,
@@ -45,7 +49,9 @@ pub(crate) struct NamespacePolicy {
     /// `None` for the default.
     pub(crate) namespace: Option<Arc<str>>,
     pub(crate) generation: Generation,
+    pub(crate) generate: Vec<Arc<GenerateRule>>,
     pub(crate) check: Vec<Arc<CheckRule>>,
+    pub(crate) quota: Vec<Arc<QuotaRule>>,
     pub(crate) report: Vec<Arc<ReportRule>>,
     pub(crate) shapes: Arc<NamespaceShapes>,
 }
@@ -75,7 +81,12 @@ impl Policy {
 
     /// The policy that decides on a request.
     pub(crate) fn for_bag(&self, bag: &impl Bag) -> &NamespacePolicy {
-        self.namespaces.get(namespace_of(bag)).unwrap_or(&self.default)
+        self.for_namespace(namespace_of(bag))
+    }
+
+    /// The policy of a namespace.
+    pub(crate) fn for_namespace(&self, name: &str) -> &NamespacePolicy {
+        self.namespaces.get(name).unwrap_or(&self.default)
     }
 
     pub(crate) fn is_map(&self, name: &AttributeName) -> bool {
@@ -84,6 +95,12 @@ impl Policy {
 
     pub(crate) fn handlers(&self) -> &[Arc<HandlerUnit>] {
         &self.handlers
+    }
+
+    /// The policy of each namespace that has one of its own, in no order, and of all others (`None`).
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (Option<&str>, &NamespacePolicy)> {
+        let named = self.namespaces.iter().map(|(name, policy)| (Some(&**name), policy));
+        std::iter::once((None, &self.default)).chain(named)
     }
 
     pub(crate) fn export(&self, metrics: &Metrics) {
@@ -97,16 +114,22 @@ impl Policy {
 }
 
 impl NamespacePolicy {
-    pub(crate) fn answer(&self, bag: &impl Bag, body: Bytes, cache: CacheLevel) -> CheckAnswer {
-        let namespace = match &self.namespace {
-            Some(namespace) => Arc::clone(namespace),
-            None => namespace_of(bag).into(),
-        };
-        CheckAnswer { body, namespace, generation: self.generation, cache }
+    /// The namespace's name; that of the default is the caller's.
+    pub(crate) fn name(&self, asked: &str) -> Arc<str> {
+        self.namespace.as_ref().map_or_else(|| asked.into(), Arc::clone)
     }
 
     fn state(&self) -> NamespaceState {
-        NamespaceState { generation: self.generation, has_check: !self.check.is_empty() }
+        let mut quotas: Vec<String> = self
+            .quota
+            .iter()
+            .flat_map(|rule| &rule.calls)
+            .map(|call| call.quota.to_string())
+            .collect();
+        quotas.sort_unstable();
+        quotas.dedup();
+        let has_check = !self.check.is_empty();
+        NamespaceState { generation: self.generation, has_check, quotas }
     }
 }
 

@@ -147,7 +147,7 @@ fn a_newer_dictionary_is_refused_in_the_words_that_old_proxies_know() -> Result<
 
 #[test]
 fn connections_that_do_not_speak_http2_or_say_nothing_are_closed() -> Result<()> {
-    let mixer = start(&["--handshake-timeout=1"])?;
+    let mixer = start(&["--handshake-timeout=1s"])?;
     runtime()?.block_on(async {
         let channel = connect(&mixer).await?;
         require_served(&channel).await?;
@@ -209,7 +209,7 @@ fn one_address_with_many_connections_leaves_room_for_others() -> Result<()> {
 
 #[test]
 fn a_call_that_never_arrives_gives_its_place_back() -> Result<()> {
-    let mixer = start(&["--call-timeout=1"])?;
+    let mixer = start(&["--call-timeout=1s"])?;
     runtime()?.block_on(async {
         let channel = connect(&mixer).await?;
         for path in ["/istio.mixer.v1.Mixer/Check", "/envoy.service.auth.v3.Authorization/Check"] {

@@ -27,8 +27,8 @@ impl Reading {
             check_calls: stats.value("mixmesh.check_calls"),
             l1_hits: stats.value("mixmesh.check_l1_hits"),
             l1_misses: stats.value("mixmesh.check_l1_misses"),
-            l2_hits: metrics.count("mixer_check_cache_hits_total", &[]),
-            l2_misses: metrics.count("mixer_check_cache_misses_total", &[]),
+            l2_hits: metrics.count("mixer_checkcache_cache_hits_total", &[]),
+            l2_misses: metrics.count("mixer_checkcache_cache_misses_total", &[]),
             reports_received: metrics.count("mixer_reports_received_total", &[]),
             upstream: mesh.upstream_requests()?,
         })

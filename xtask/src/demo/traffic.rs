@@ -130,7 +130,7 @@ fn read(mesh: &Mesh) -> Result<Reading> {
     Ok(Reading {
         check_calls: stats.value("mixmesh.check_calls"),
         l1_hits: stats.value("mixmesh.check_l1_hits"),
-        l2_hits: metrics.count("mixer_check_cache_hits_total", &[]),
+        l2_hits: metrics.count("mixer_checkcache_cache_hits_total", &[]),
         reports: metrics.count("mixer_reports_received_total", &[]),
         series: mesh.mixer().series()?.count("istio_requests_total", &[]),
     })

@@ -1,13 +1,15 @@
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::command::{answer, run_logged};
 use crate::progress::Step;
 
 const LIMIT: Duration = Duration::from_secs(900);
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(300);
 
 /// Whether packages can be installed without a question.
 pub(crate) fn is_usable() -> bool {
@@ -30,6 +32,41 @@ pub(crate) fn install(step: &mut Step, packages: &[&str], log: &Path) -> Result<
     update(step, log)?;
     let install = ["install", "-y", "-qq", "--no-install-recommends"];
     run(step, &[&install, packages].concat(), log)
+}
+
+/// Downloads packages and unpacks them into `folder`, which is emptied first. Nothing is installed, so
+/// nothing runs as a service afterwards and no rights are needed.
+///
+/// # Errors
+/// When there is no `apt-get`, or no such package.
+pub(crate) fn unpack(step: &mut Step, packages: &[&str], folder: &Path, log: &Path) -> Result<()> {
+    answer(Command::new("apt-get").arg("--version")).context("there is no apt-get")?;
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    let mut download = || {
+        let mut apt = Command::new("apt-get");
+        apt.args(["download", "-qq"]).args(packages).current_dir(folder);
+        run_logged(step, &mut apt, DOWNLOAD_LIMIT, log)
+    };
+    if let Err(cause) = download() {
+        // A fresh machine has no package lists.
+        update(&mut Step::begin("apt-get update"), log).map_err(|_| cause)?;
+        download()?;
+    }
+    let mut unpacked = 0;
+    for entry in fs::read_dir(folder)? {
+        let package = entry?.path();
+        if package.extension().is_some_and(|extension| extension == "deb") {
+            let mut dpkg = Command::new("dpkg-deb");
+            dpkg.arg("-x").arg(&package).arg(folder);
+            run_logged(step, &mut dpkg, DOWNLOAD_LIMIT, log)?;
+            unpacked += 1;
+        }
+    }
+    ensure!(unpacked == packages.len(), "apt-get downloaded {unpacked} packages of {packages:?}");
+    Ok(())
 }
 
 fn run(step: &mut Step, arguments: &[&str], log: &Path) -> Result<()> {

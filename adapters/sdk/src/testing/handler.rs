@@ -7,15 +7,12 @@ use crate::bindings::metric::exports::mixmesh::adapter::metric;
 use crate::export;
 use crate::log_entry;
 use crate::metric::SeriesById;
-use crate::{
-    Adapter, CallError, CheckNothing, CheckResult, FailedElement, InstanceIndex, ListEntry,
-    LogEntry, MetricSeries, Problems, Template, Value, ValueType,
-};
+use crate::{Adapter, FailedElement, LogEntry, MetricSeries, Problems, Template, Value, ValueType};
 
 /// An adapter that has taken its configuration, called as the host calls it.
 #[derive(Debug)]
 pub struct TestHandler<A> {
-    adapter: A,
+    pub(super) adapter: A,
 }
 
 /// An instance for [`TestHandler::configure`].
@@ -61,30 +58,6 @@ impl<A: Adapter> TestHandler<A> {
             Ok(_) => Vec::new(),
             Err(problems) => problems.iter().map(ToString::to_string).collect(),
         }
-    }
-}
-
-impl<A: CheckNothing> TestHandler<A> {
-    /// Calls the adapter as the template `checknothing` does, with the instance of this index.
-    ///
-    /// # Errors
-    /// Those of the adapter.
-    pub fn check_nothing(&mut self, instance: u32) -> Result<CheckResult, CallError> {
-        self.adapter.check_nothing(InstanceIndex::new(instance))
-    }
-}
-
-impl<A: ListEntry> TestHandler<A> {
-    /// Calls the adapter as the template `listentry` does, with the instance of this index.
-    ///
-    /// # Errors
-    /// Those of the adapter.
-    pub fn list_entry(
-        &mut self,
-        instance: u32,
-        value: Value<'_>,
-    ) -> Result<CheckResult, CallError> {
-        self.adapter.list_entry(InstanceIndex::new(instance), value)
     }
 }
 

@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::host::log::Level;
+use crate::host::workloads::Pod;
 
 thread_local! {
     static HOST: RefCell<Recorded> = RefCell::default();
@@ -16,6 +17,7 @@ struct Recorded {
     series: Vec<String>,
     samples: BTreeMap<String, Vec<f64>>,
     now: i64,
+    pods: Vec<Pod>,
 }
 
 /// The messages to the operator, oldest first.
@@ -36,6 +38,11 @@ pub fn samples() -> BTreeMap<String, Vec<f64>> {
 /// Sets the time, in nanoseconds since the Unix epoch. It stands still.
 pub fn set_now(nanos: i64) {
     HOST.with_borrow_mut(|host| host.now = nanos);
+}
+
+/// Sets the pods that the host knows.
+pub fn set_pods(pods: Vec<Pod>) {
+    HOST.with_borrow_mut(|host| host.pods = pods);
 }
 
 pub(crate) mod clock {
@@ -113,4 +120,19 @@ pub(crate) mod metrics {
     }
 
     pub(crate) fn forget(_series: &[u32]) {}
+}
+
+pub(crate) mod workloads {
+    use super::HOST;
+    use crate::host::workloads::Pod;
+
+    pub(crate) fn by_uid(uid: &str) -> Option<Pod> {
+        let bare = |uid: &str| uid.trim_start_matches("kubernetes://").to_owned();
+        let is_meant = |pod: &&Pod| bare(&pod.uid) == bare(uid);
+        HOST.with_borrow(|host| host.pods.iter().find(is_meant).cloned())
+    }
+
+    pub(crate) fn by_ip(ip: &[u8]) -> Option<Pod> {
+        HOST.with_borrow(|host| host.pods.iter().find(|pod| pod.ip == ip).cloned())
+    }
 }

@@ -1,10 +1,12 @@
 //! The host's place in native tests of an adapter: configures it, calls it, and records what it asks
 //! for. Each test thread has a host of its own.
 
+mod calls;
 mod handler;
 pub(crate) mod imports;
 
 pub use crate::bindings::base::exports::mixmesh::adapter::lifecycle::Instance as TestInstance;
 
+pub use self::calls::endpoint;
 pub use self::handler::{TestHandler, instance};
-pub use self::imports::{lines, messages, samples, set_now};
+pub use self::imports::{lines, messages, samples, set_now, set_pods};

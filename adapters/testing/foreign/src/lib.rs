@@ -39,7 +39,8 @@ impl checknothing::Guest for Foreign {
             code: 0,
             message: String::from_utf8_lossy(&secrets).into_owned(),
             valid_duration: 0,
-            valid_use_count: 0,
+            valid_use_count: Some(0),
+            direct_response: None,
         })
     }
 }

@@ -3,8 +3,6 @@
 //! It crashes in each call while the address or the text `crash` is handed in, and when its parameters
 //! say so; other calls work. Reports fail by the same rule.
 
-use std::time::Duration;
-
 use adapter_sdk::host::log;
 use adapter_sdk::{
     Adapter, CallError, CheckNothing, CheckResult, Code, Entry, InstanceIndex, Instances,
@@ -58,12 +56,7 @@ impl ListEntry for Trap {
             return Err(CallError::caller("told to refuse"));
         }
         self.calls += 1;
-        Ok(CheckResult {
-            code: Code::OK,
-            message: self.calls.to_string(),
-            valid_duration: Duration::ZERO,
-            valid_use_count: 0,
-        })
+        Ok(CheckResult::once(Code::OK, self.calls.to_string()))
     }
 }
 

@@ -61,6 +61,15 @@ impl<'n> Fields<'n> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
+    /// The path of these fields themselves.
+    pub(super) fn own_path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn entries(&self) -> &'n [Entry] {
+        self.entries
+    }
+
     /// The field `name`, if it is written and not empty.
     pub(super) fn take(&mut self, name: &'static str, report: &mut Report) -> Option<Field<'n>> {
         self.asked.push(name);
@@ -87,6 +96,37 @@ impl<'n> Fields<'n> {
         Some(Text { value: scalar.text.clone(), line: field.line })
     }
 
+    /// The text of the field, which must be there and not be empty.
+    pub(super) fn required_text(
+        &mut self,
+        name: &'static str,
+        report: &mut Report,
+    ) -> Option<Text> {
+        let before = report.problems.len();
+        let text = self.text(name, report).filter(|text| !text.value.is_empty());
+        if text.is_none() && report.problems.len() == before {
+            self.missing(name, report);
+        }
+        text
+    }
+
+    /// What `read` makes of the field's text; `wanted` says what it takes.
+    pub(super) fn spelled<T>(
+        &mut self,
+        name: &'static str,
+        wanted: &str,
+        report: &mut Report,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let field = self.take(name, report)?;
+        let scalar = self.scalar(field, wanted, report)?;
+        let value = read(&scalar.text);
+        if value.is_none() {
+            self.mistyped(field, wanted, report);
+        }
+        value
+    }
+
     /// The text of an expression; the empty text is the same as none.
     pub(super) fn expression(&mut self, name: &'static str, report: &mut Report) -> Option<Text> {
         self.text(name, report).filter(|text| !text.value.trim().is_empty())
@@ -110,6 +150,13 @@ impl<'n> Fields<'n> {
         report: &mut Report,
     ) -> Option<u64> {
         let field = self.take(name, report)?;
+        if let NodeValue::Scalar(scalar) = &field.node.value
+            && let Some(doubt) = scalar.ambiguity()
+        {
+            let path = self.path_of(name);
+            report.problem(field.line, format!("`{path}`: {doubt}"));
+            return None;
+        }
         let number = match &field.node.value {
             NodeValue::Scalar(scalar) => scalar.as_int().and_then(|int| u64::try_from(int).ok()),
             _ => None,

@@ -72,6 +72,7 @@ impl Identity {
             "ownerReferences",
             "finalizers",
             "managedFields",
+            "clusterName",
         ] {
             metadata.skip(known);
         }

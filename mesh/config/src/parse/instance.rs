@@ -1,42 +1,22 @@
-use super::fields::{Field, Fields, Report};
-use crate::catalog::{ParamNames, refuse_template};
-use crate::{
-    CompiledTemplate, Instance, InstanceFields, LogEntryFields, MetricFields, Params, Text,
-};
+use std::collections::BTreeMap;
 
-/// Expressions take the place of values, so no field of an instance wants a boolean, and the names
-/// in its maps are the user's own.
-const PARAM_NAMES: ParamNames = ParamNames {
-    compound: &["monitored_resource_type", "monitored_resource_dimensions"],
-    booleans: &[],
-};
+use super::fields::{Field, Fields, Report};
+use super::manifest::is_attribute_name;
+use super::message::{expressions, read_message, read_open_message};
+use crate::catalog::refuse_template;
+use crate::resource::referred_name;
+use crate::yaml::shorten;
+use crate::{CompiledTemplate, Instance, Kind, Params, TemplateRef, Text, Variety};
 
 pub(super) fn read(spec: &mut Fields<'_>, report: &mut Report) -> Option<Instance> {
     spec.skip("name");
-    let before = report.problems.len();
-    let compiled = spec.text("compiledTemplate", report);
-    if let Some(field) = spec.take("template", report) {
-        report.problem(
-            field.line,
-            "`spec.template` names a template resource, and those are not read here; \
-             use `compiledTemplate`",
-        );
-    } else if compiled.is_none() && report.problems.len() == before {
-        spec.missing("compiledTemplate", report);
-    }
-    if let Some(field) = spec.take("attributeBindings", report) {
-        report.problem(
-            field.line,
-            "`spec.attributeBindings` is for templates that make attributes, leave it out",
-        );
-    }
+    let template = template(spec, report);
+    let attribute_bindings = attribute_bindings(spec, template.as_ref(), report);
     let params = spec.take("params", report);
-    let compiled = compiled?;
-    let Some(template) = CompiledTemplate::from_name(&compiled.value) else {
-        report.problem(compiled.line, refuse_template(&compiled.value));
-        return None;
-    };
-    instance(template, "spec.params", params, spec.line(), report)
+    let template = template?;
+    let fields = fields(&template, "spec.params", params, report)?;
+    let params = params_of(params, spec.line());
+    Some(Instance { template, fields, attribute_bindings, params })
 }
 
 /// An instance in the older spelling: the fields stand directly under `spec`.
@@ -46,74 +26,116 @@ pub(super) fn typed(
     line: u32,
     report: &mut Report,
 ) -> Option<Instance> {
-    instance(template, "spec", spec, line, report)
+    let template = TemplateRef::Compiled(template);
+    let mut attribute_bindings = BTreeMap::new();
+    let mut fields = BTreeMap::new();
+    if let Some(spec) = spec {
+        let mut message = Fields::open(spec.node, "spec", report)?;
+        if template.compiled().is_some_and(makes_attributes) {
+            attribute_bindings = self::attribute_bindings(&mut message, Some(&template), report);
+        }
+        fields = read_fields(&template, message, report);
+    }
+    Some(Instance { template, fields, attribute_bindings, params: params_of(spec, line) })
 }
 
-fn instance(
-    template: CompiledTemplate,
+fn template(spec: &mut Fields<'_>, report: &mut Report) -> Option<TemplateRef> {
+    let before = report.problems.len();
+    let compiled = spec.text("compiledTemplate", report).filter(|text| !text.value.is_empty());
+    let named = spec.text("template", report).filter(|text| !text.value.is_empty());
+    match (compiled, named) {
+        (None, None) => {
+            if report.problems.len() == before {
+                spec.missing("compiledTemplate", report);
+            }
+            None
+        }
+        (Some(_), Some(named)) => {
+            report.problem(
+                named.line,
+                "`spec.template` and `spec.compiledTemplate` exclude each other, leave one out",
+            );
+            None
+        }
+        (Some(compiled), None) => {
+            let template = CompiledTemplate::from_name(&compiled.value);
+            if template.is_none() {
+                report.problem(compiled.line, refuse_template(&compiled.value));
+            }
+            template.map(TemplateRef::Compiled)
+        }
+        (None, Some(named)) => {
+            let ours =
+                referred_name(&named.value, Kind::Template).and_then(CompiledTemplate::from_name);
+            Some(ours.map_or(TemplateRef::Named(named), TemplateRef::Compiled))
+        }
+    }
+}
+
+fn makes_attributes(template: CompiledTemplate) -> bool {
+    template.variety() == Variety::AttributeGenerator
+}
+
+/// What the attributes are made of that the instance adds to a request.
+fn attribute_bindings(
+    spec: &mut Fields<'_>,
+    template: Option<&TemplateRef>,
+    report: &mut Report,
+) -> BTreeMap<String, Text> {
+    const NAME: &str = "attributeBindings";
+    let bindings = expressions(spec, NAME, report);
+    if let Some(line) = bindings.values().map(|text| text.line).min()
+        && let Some(TemplateRef::Compiled(template)) = template
+        && !makes_attributes(*template)
+    {
+        let path = spec.path_of(NAME);
+        let name = template.name();
+        report.problem(
+            line,
+            format!("`{path}` is for templates that make attributes, `{name}` makes none"),
+        );
+    }
+    for (name, text) in &bindings {
+        if !is_attribute_name(name) {
+            let path = format!("{}.{}", spec.path_of(NAME), shorten(name));
+            report.problem(
+                text.line,
+                format!("`{path}` is no attribute name: expected words joined by dots"),
+            );
+        }
+    }
+    bindings
+}
+
+fn fields(
+    template: &TemplateRef,
     path: &str,
-    field: Option<Field<'_>>,
-    line: u32,
+    params: Option<Field<'_>>,
     report: &mut Report,
-) -> Option<Instance> {
-    let Some(field) = field else {
-        let params = Params::none(line);
-        return Some(Instance { fields: empty(template), params });
-    };
-    let mut fields = Fields::open(field.node, path, report)?;
-    let read = match template {
-        CompiledTemplate::CheckNothing => InstanceFields::CheckNothing,
-        CompiledTemplate::ListEntry => {
-            InstanceFields::ListEntry { value: fields.expression("value", report) }
+) -> Option<BTreeMap<String, Text>> {
+    match params {
+        Some(params) => {
+            let message = Fields::open(params.node, path, report)?;
+            Some(read_fields(template, message, report))
         }
-        CompiledTemplate::LogEntry => InstanceFields::LogEntry(LogEntryFields {
-            variables: expressions(&mut fields, "variables", report),
-            timestamp: fields.expression("timestamp", report),
-            severity: fields.expression("severity", report),
-            monitored_resource_type: fields.expression("monitored_resource_type", report),
-            monitored_resource_dimensions: expressions(
-                &mut fields,
-                "monitored_resource_dimensions",
-                report,
-            ),
-        }),
-        CompiledTemplate::Metric => InstanceFields::Metric(MetricFields {
-            value: fields.expression("value", report),
-            dimensions: expressions(&mut fields, "dimensions", report),
-            monitored_resource_type: fields.expression("monitored_resource_type", report),
-            monitored_resource_dimensions: expressions(
-                &mut fields,
-                "monitored_resource_dimensions",
-                report,
-            ),
-        }),
-    };
-    fields.finish(report);
-    let params = Params::new(field.node, field.line, &PARAM_NAMES);
-    Some(Instance { fields: read, params })
+        None => Some(BTreeMap::new()),
+    }
 }
 
-fn empty(template: CompiledTemplate) -> InstanceFields {
+fn read_fields(
+    template: &TemplateRef,
+    message: Fields<'_>,
+    report: &mut Report,
+) -> BTreeMap<String, Text> {
     match template {
-        CompiledTemplate::CheckNothing => InstanceFields::CheckNothing,
-        CompiledTemplate::ListEntry => InstanceFields::ListEntry { value: None },
-        CompiledTemplate::LogEntry => InstanceFields::LogEntry(LogEntryFields::default()),
-        CompiledTemplate::Metric => InstanceFields::Metric(MetricFields::default()),
+        TemplateRef::Compiled(template) => read_message(template.schema(), message, report),
+        TemplateRef::Named(_) => read_open_message(&message, report),
     }
 }
 
-/// A map of expressions. A name without one is a mistake: its type could not be told.
-fn expressions(
-    fields: &mut Fields<'_>,
-    name: &'static str,
-    report: &mut Report,
-) -> std::collections::BTreeMap<String, Text> {
-    let texts = fields.text_map(name, report);
-    for (key, text) in &texts {
-        if text.value.trim().is_empty() {
-            let path = fields.path_of(name);
-            report.problem(text.line, format!("`{path}.{key}` has no expression"));
-        }
+fn params_of(field: Option<Field<'_>>, line: u32) -> Params {
+    match field {
+        Some(field) => Params::texts(field.node, field.line),
+        None => Params::none(line),
     }
-    texts
 }

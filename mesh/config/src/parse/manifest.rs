@@ -64,7 +64,7 @@ fn value_type_of(text: &str) -> Option<ValueType> {
 
 /// Whether the attribute can be named in an expression. A `-` cannot, but is let through: Istio
 /// declares such attributes and nothing is wrong with one that is only sent.
-fn is_attribute_name(name: &str) -> bool {
+pub(super) fn is_attribute_name(name: &str) -> bool {
     const LONGEST: usize = 256;
     let word = |word: &str| {
         word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))

@@ -1,14 +1,20 @@
 //! From the tree of a YAML document to a typed resource, or to everything that is wrong with it.
 
+mod api;
+mod connection;
 mod duration;
+mod extension;
 mod fields;
 mod handler;
 mod header_operation;
 mod identity;
 mod instance;
 mod manifest;
+mod message;
+mod quota;
 mod rule;
 mod sampling;
+mod service;
 mod spec;
 
 #[cfg(test)]

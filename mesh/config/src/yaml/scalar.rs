@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
 
 /// A scalar of YAML: its text, and whether it was written bare, so that it may mean more than text.
@@ -31,8 +33,34 @@ impl Scalar {
         }
     }
 
+    /// Whether it is written bare and readers of YAML take it for a number or a truth value.
+    pub(crate) fn is_literal(&self) -> bool {
+        matches!(self.to_json(), Value::Bool(_) | Value::Number(_)) || self.ambiguity().is_some()
+    }
+
+    /// What is wrong with a number that readers of YAML disagree on: with a leading zero it is octal
+    /// for YAML 1.1 and Istio, decimal or text for others. A time such as `12:30` is none: Istio too
+    /// reads text there.
+    pub(crate) fn ambiguity(&self) -> Option<String> {
+        if !self.plain {
+            return None;
+        }
+        let unsigned = self.text.strip_prefix(['-', '+']).unwrap_or(&self.text);
+        let digits = unsigned.strip_prefix('0')?;
+        let digits = digits.strip_prefix('o').unwrap_or(digits);
+        let number = digits.bytes().any(|b| b.is_ascii_digit())
+            && digits.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+        number.then(|| {
+            format!(
+                "the number `{}` is octal for some readers of YAML and not for others: write it \
+                 without the leading `0`, or quote it if text is meant",
+                super::shorten(&self.text)
+            )
+        })
+    }
+
     /// The value in JSON where nothing is known about what is wanted: `yes` stays text here, and so
-    /// does `010`, which is eight for some readers of YAML and ten for others.
+    /// does a number of doubtful [meaning](Self::ambiguity).
     pub(crate) fn to_json(&self) -> Value {
         if !self.plain {
             return Value::String(self.text.clone());
@@ -53,11 +81,17 @@ impl Scalar {
     }
 }
 
+/// The number that `text` is for YAML 1.1 and 1.2, and what 1.1 adds: `1_000` and `0b101`.
 fn number(text: &str) -> Option<Number> {
+    let joined = without_separators(text)?;
+    let text = joined.as_ref();
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if let Some(digits) = text.strip_prefix("0x") {
-        let digits_only = digits.bytes().all(|b| b.is_ascii_hexdigit());
-        return u64::from_str_radix(digits, 16).ok().filter(|_| digits_only).map(Number::from);
+    for (prefix, radix) in [("0x", 16), ("0b", 2)] {
+        if let Some(digits) = text.strip_prefix(prefix) {
+            let digits_only = digits.bytes().all(|b| b.is_ascii_hexdigit());
+            let number = u64::from_str_radix(digits, radix).ok();
+            return number.filter(|_| digits_only).map(Number::from);
+        }
     }
     let leading_zero = unsigned.len() > 1
         && unsigned.starts_with('0')
@@ -78,4 +112,18 @@ fn number(text: &str) -> Option<Number> {
         return None;
     }
     Number::from_f64(text.parse().ok()?)
+}
+
+/// `text` without the `_` between its digits; none if a `_` is anywhere else.
+fn without_separators(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('_') {
+        return Some(Cow::Borrowed(text));
+    }
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_hexdigit());
+    let between =
+        |part: &str, next: &str| digit(part.chars().next_back()) && digit(next.chars().next());
+    let parts: Vec<&str> = text.split('_').collect();
+    let separates =
+        parts.windows(2).all(|pair| matches!(pair, [part, next] if between(part, next)));
+    separates.then(|| Cow::Owned(parts.concat()))
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tree::{MAX_DEPTH, MAX_NODES};
-use super::{Document, Entry, Node, NodeValue, documents};
+use super::{Document, Entry, Node, NodeValue, Scalar, documents};
 
 fn one(text: &str) -> Document {
     let mut all = documents(text);
@@ -79,10 +79,16 @@ fn numbers_are_read_where_all_readers_agree_on_them() {
     let text = "[1, -2, +3, 0, 1.5, -1e3, .5, 0x1F, 18446744073709551615, 1e400]";
     let expected = json!([1, -2, 3, 0, 1.5, -1000.0, 0.5, 31, u64::MAX, "1e400"]);
     assert_eq!(value(text), expected);
-    let text = "[010, 1_000, '1', 0o7, 1.2.3, +, '', 0x, 1e, 12:30, .inf, 2001-01-01, 5s]";
+    assert_eq!(value("[1_000, -1_0.5, 0b101, 0xF_F]"), json!([1000, -10.5, 5, 255]));
+    let text = "[010, 1_, _1, a_b, 1__0, '1_0', 0b12, '1', 0o7, 1.2.3, +, '', 0x, 1e, 12:30, .inf, 2001-01-01, 5s]";
     let expected = json!([
         "010",
-        "1_000",
+        "1_",
+        "_1",
+        "a_b",
+        "1__0",
+        "1_0",
+        "0b12",
         "1",
         "0o7",
         "1.2.3",
@@ -96,6 +102,19 @@ fn numbers_are_read_where_all_readers_agree_on_them() {
         "5s"
     ]);
     assert_eq!(value(text), expected);
+}
+
+#[test]
+fn a_number_with_a_leading_zero_is_doubtful_unless_quoted() {
+    let doubtful =
+        |text: &str, plain| Scalar { text: text.to_owned(), plain }.ambiguity().is_some();
+    for text in ["010", "-010", "0o17", "00", "09", "0_1"] {
+        assert!(doubtful(text, true), "{text}");
+        assert!(!doubtful(text, false), "{text}");
+    }
+    for text in ["0", "10", "0.5", "0x10", "0b1", "12:30", "0a", "", "-", "0o", "0s", "05s"] {
+        assert!(!doubtful(text, true), "{text}");
+    }
 }
 
 #[test]

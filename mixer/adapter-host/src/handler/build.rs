@@ -97,6 +97,7 @@ impl Handler {
         let surroundings = Surroundings {
             handler: spec.name.clone(),
             series: HandlerSeries::new(host.series(), &spec.name),
+            workloads: Arc::clone(host.workloads()),
             talk: TalkLimit::new(spec.limits.log_rate, std::time::Instant::now()),
             stream: OnceLock::new(),
             writes_refused: AtomicU64::new(0),
@@ -213,6 +214,12 @@ impl GuestExports {
             logentry: find!(logentry),
             checknothing: find!(checknothing),
             listentry: find!(listentry),
+            reportnothing: find!(reportnothing),
+            apikey: find!(apikey),
+            authorization: find!(authorization),
+            keyval: find!(keyval),
+            quota: find!(quota),
+            kubernetes: find!(kubernetes),
         })
     }
 }

@@ -1,24 +1,31 @@
 //! A handler: an adapter with its configuration, ready to be called.
 
+mod allocate;
 mod breaker;
 mod build;
 mod check;
+mod generate;
 mod lease;
 mod pool;
 mod report;
+mod response;
 mod status;
 mod surroundings;
+mod taken;
 mod talk;
+mod values;
 
 use std::sync::Arc;
 
+pub use self::allocate::{QuotaGrant, QuotaRequest};
 use self::breaker::Breaker;
 pub use self::check::CheckResult;
 use self::pool::Pool;
+pub use self::response::DirectResponse;
 use self::status::Counts;
 pub use self::status::HandlerStatus;
 pub(crate) use self::surroundings::Surroundings;
-use crate::{CallError, Component, HandlerSpec, InstanceIndex, Template};
+use crate::{CallError, Component, HandlerSpec, InstanceDecl, InstanceIndex, Variety};
 
 /// An adapter with its configuration.
 ///
@@ -52,11 +59,16 @@ impl Handler {
         self.pool.close().await;
     }
 
-    fn expect_instance(&self, index: InstanceIndex, template: Template) -> Result<(), CallError> {
-        match self.spec.instances.get(index.0 as usize) {
-            Some(instance) if instance.template == template => Ok(()),
-            _ => Err(CallError::NoSuchInstance { template, index: index.0 }),
-        }
+    /// The declaration of an instance that calls of this variety are made with.
+    fn instance_of(
+        &self,
+        index: InstanceIndex,
+        variety: Variety,
+    ) -> Result<&InstanceDecl, CallError> {
+        let declared = self.spec.instances.get(index.0 as usize);
+        declared
+            .filter(|instance| instance.template.variety() == variety)
+            .ok_or(CallError::NoSuchInstance { variety, index: index.0 })
     }
 }
 

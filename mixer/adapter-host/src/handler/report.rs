@@ -2,7 +2,7 @@ use super::Handler;
 use super::lease::until;
 use crate::bindings::mixmesh::adapter::types;
 use crate::guest_text::cut;
-use crate::{CallError, FailedElement, LogBatch, MetricBatch};
+use crate::{CallError, FailedElement, InstanceIndex, LogBatch, MetricBatch, Template, Variety};
 
 impl Handler {
     /// Hands metric instances to the adapter: once, in one call as a rule and in several when they would
@@ -85,6 +85,28 @@ impl Handler {
             failed.delivered = true;
         }
         self.count(failed)
+    }
+
+    /// Tells the adapter how many requests rules have selected for an instance.
+    ///
+    /// # Errors
+    /// When the call fails or the adapter cannot take it: nothing counts as delivered then.
+    pub async fn report_nothing(
+        &self,
+        instance: InstanceIndex,
+        count: u32,
+    ) -> Result<(), CallError> {
+        let variety = Variety::Report;
+        if self.instance_of(instance, variety)?.template != Template::ReportNothing {
+            return Err(CallError::NoSuchInstance { variety, index: instance.0 });
+        }
+        let mut lease = self.lease(self.spec.limits.report_deadline).await?;
+        let deadline = lease.deadline;
+        let guest = lease.guest();
+        let interface = guest.exports.reportnothing.as_ref().expect("instances match the exports");
+        let call = interface.call_report(&mut guest.store, instance.0, count);
+        let outcome = until(deadline, call).await;
+        lease.finish(outcome)?.map_err(|error| self.refusal(error))
     }
 
     fn count(&self, failed: Failed) -> Result<Vec<FailedElement>, CallError> {

@@ -27,6 +27,8 @@ pub struct HandlerStatus {
     pub breaker_open: bool,
     /// Answers in which the adapter said that it cannot.
     pub errors: u64,
+    /// Answers of which a part was cut or left out, because it was too large or made no sense.
+    pub answers_trimmed: u64,
     /// Elements of report batches that the adapter could not take.
     pub failed_elements: u64,
     /// Instances of the component ready for a call.
@@ -54,6 +56,7 @@ pub(super) struct Counts {
     pub(super) exhausted: Count,
     pub(super) refused_by_breaker: Count,
     pub(super) errors: Count,
+    pub(super) answers_trimmed: Count,
     pub(super) failed_elements: Count,
 }
 
@@ -86,6 +89,7 @@ impl Handler {
             refused_by_breaker: self.counts.refused_by_breaker.value(),
             breaker_open: self.breaker.is_open(),
             errors: self.counts.errors.value(),
+            answers_trimmed: self.counts.answers_trimmed.value(),
             failed_elements: self.counts.failed_elements.value(),
             instances_idle: self.pool.idle(),
             instances_in_use: self.pool.in_use(),

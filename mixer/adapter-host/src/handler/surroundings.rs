@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::talk::TalkLimit;
+use crate::WorkloadIndex;
 use crate::bindings::mixmesh::host::log::Level;
 use crate::log_stream::{LogStream, Refusal};
 use crate::series::HandlerSeries;
@@ -15,6 +16,7 @@ const MAX_MESSAGE: usize = 4096;
 pub(crate) struct Surroundings {
     pub(super) handler: String,
     pub(crate) series: HandlerSeries,
+    pub(crate) workloads: Arc<WorkloadIndex>,
     pub(super) talk: TalkLimit,
     /// Open from the end of the first `configure`, if the component can write at all.
     pub(super) stream: OnceLock<Arc<LogStream>>,

@@ -3,6 +3,7 @@
 mod clock;
 mod log;
 mod metrics;
+mod workloads;
 
 use wasmtime::component::{HasSelf, Linker};
 
@@ -15,7 +16,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-    host::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    host::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::workloads::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
 impl types::Host for GuestState {}

@@ -1,5 +1,6 @@
 use adapter_host::{
     AdapterValue, BuildError, CallError, CheckResult, Fault, InstanceDecl, InstanceIndex, Template,
+    Variety,
 };
 use mesh_attributes::ValueType;
 use serde_json::json;
@@ -37,13 +38,14 @@ async fn denier_answers_as_its_parameters_say() {
         message: "not here".to_owned(),
         valid_duration_ns: 90_000_000_000,
         valid_use_count: 12,
+        ..CheckResult::default()
     };
-    assert_eq!(handler.check_nothing(FIRST).await.unwrap(), expected);
+    assert_eq!(handler.check(FIRST, Vec::new()).await.unwrap(), expected);
     let value = AdapterValue::String("anything");
-    assert_eq!(handler.list_entry(SECOND, value).await.unwrap(), expected);
+    assert_eq!(handler.check(SECOND, vec![value.into()]).await.unwrap(), expected);
     assert_eq!(
-        handler.check_nothing(SECOND).await,
-        Err(CallError::NoSuchInstance { template: Template::CheckNothing, index: 1 })
+        handler.check(InstanceIndex(2), Vec::new()).await,
+        Err(CallError::NoSuchInstance { variety: Variety::Check, index: 2 })
     );
 }
 
@@ -56,9 +58,11 @@ async fn list_decides_by_texts_and_addresses() {
             .with(list_entry(ValueType::IpAddress))
             .build(&host, &list)
             .await;
-    let inside = handler.list_entry(FIRST, AdapterValue::Bytes(&[10, 1, 2, 3])).await.unwrap();
+    let inside =
+        handler.check(FIRST, vec![AdapterValue::Bytes(&[10, 1, 2, 3]).into()]).await.unwrap();
     assert_eq!((inside.code, inside.valid_use_count), (0, 10_000));
-    let outside = handler.list_entry(FIRST, AdapterValue::String("11.0.0.1")).await.unwrap();
+    let outside =
+        handler.check(FIRST, vec![AdapterValue::String("11.0.0.1").into()]).await.unwrap();
     assert_eq!((outside.code, outside.message.as_str()), (7, "11.0.0.1 is not whitelisted"));
 }
 
@@ -102,7 +106,7 @@ async fn an_adapters_own_error_is_no_crash() {
     let trap = load(&host, "testing/trap");
     let handler =
         TestHandler::new(json!({})).with_instance(Template::ListEntry).build(&host, &trap).await;
-    let refused = handler.list_entry(FIRST, AdapterValue::String("refuse")).await;
+    let refused = handler.check(FIRST, vec![AdapterValue::String("refuse").into()]).await;
     let message = "told to refuse".to_owned();
     assert_eq!(refused, Err(CallError::Refused { fault: Fault::Caller, retry: false, message }));
     let status = handler.status();
@@ -121,10 +125,10 @@ async fn calls_can_move_from_thread_to_thread_and_end_before_a_close_does() {
         .with_instance(Template::ListEntry)
         .build(&host, &denier)
         .await;
-    let (answer, ()) = tokio::join!(assert_send(handler.check_nothing(FIRST)), handler.close());
+    let (answer, ()) = tokio::join!(assert_send(handler.check(FIRST, Vec::new())), handler.close());
     answer.unwrap();
     assert_eq!(handler.status().instances_idle, 0);
-    let late = assert_send(handler.list_entry(SECOND, AdapterValue::Int64(1))).await;
+    let late = assert_send(handler.check(SECOND, vec![AdapterValue::Int64(1).into()])).await;
     assert_eq!(late, Err(CallError::Closed));
     handler.close().await;
 }

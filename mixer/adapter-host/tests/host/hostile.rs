@@ -29,13 +29,21 @@ async fn a_crash_costs_one_call_and_one_instance() {
     let trap = load(&host, "testing/trap");
     let (handler, neighbour) = (both().build(&host, &trap).await, both().build(&host, &trap).await);
     for number in ["1", "2"] {
-        assert_eq!(handler.list_entry(LIST, FINE).await.unwrap().message, number);
-        assert_eq!(neighbour.list_entry(LIST, FINE).await.unwrap().message, number);
+        assert_eq!(handler.check(LIST, vec![FINE.into()]).await.unwrap().message, number);
+        assert_eq!(neighbour.check(LIST, vec![FINE.into()]).await.unwrap().message, number);
     }
-    let crash = handler.list_entry(LIST, CRASH).await.unwrap_err();
+    let crash = handler.check(LIST, vec![CRASH.into()]).await.unwrap_err();
     assert!(matches!(crash, CallError::Trap { .. }), "{crash}");
-    assert_eq!(handler.list_entry(LIST, FINE).await.unwrap().message, "1", "a new instance");
-    assert_eq!(neighbour.list_entry(LIST, FINE).await.unwrap().message, "3", "the same instance");
+    assert_eq!(
+        handler.check(LIST, vec![FINE.into()]).await.unwrap().message,
+        "1",
+        "a new instance"
+    );
+    assert_eq!(
+        neighbour.check(LIST, vec![FINE.into()]).await.unwrap().message,
+        "3",
+        "the same instance"
+    );
     assert_eq!(handler.status().traps, 1);
 }
 
@@ -64,12 +72,12 @@ async fn a_loop_ends_at_its_deadline_and_others_answer_meanwhile() {
     let (looping, denier) = (load(&host, "testing/loop"), load(&host, "denier"));
     let handler = both().build(&host, &looping).await;
     let neighbour = both().build(&host, &denier).await;
-    let mut endless = pin!(handler.check_nothing(CHECK));
+    let mut endless = pin!(handler.check(CHECK, Vec::new()));
     assert!(poll_immediate(&mut endless).await.is_none(), "the thread is given back");
-    neighbour.check_nothing(CHECK).await.unwrap();
+    neighbour.check(CHECK, Vec::new()).await.unwrap();
     let limit = Duration::from_millis(50);
     assert_eq!(endless.await, Err(CallError::Deadline { limit }));
-    handler.list_entry(LIST, FINE).await.unwrap();
+    handler.check(LIST, vec![FINE.into()]).await.unwrap();
     assert_eq!(handler.status().deadlines, 1);
 }
 
@@ -80,13 +88,13 @@ async fn a_call_that_is_dropped_frees_its_place() {
     let one = NonZeroU32::new(1).unwrap();
     let handler = both().with_limits(|limits| limits.instances = one).build(&host, &looping).await;
     {
-        let mut endless = pin!(handler.check_nothing(CHECK));
+        let mut endless = pin!(handler.check(CHECK, Vec::new()));
         assert!(poll_immediate(&mut endless).await.is_none());
         let limit = Duration::from_millis(50);
-        let busy = handler.list_entry(LIST, FINE).await;
+        let busy = handler.check(LIST, vec![FINE.into()]).await;
         assert_eq!(busy, Err(CallError::Exhausted { instances: 1, limit }));
     }
-    handler.list_entry(LIST, FINE).await.unwrap();
+    handler.check(LIST, vec![FINE.into()]).await.unwrap();
     let status = handler.status();
     assert_eq!((status.exhausted, status.deadlines, status.traps), (1, 0, 0));
 }
@@ -102,7 +110,7 @@ async fn a_hog_crashes_at_its_memory_limit_and_is_told_so() {
         })
         .build(&host, &hog)
         .await;
-    let crash = handler.check_nothing(CHECK).await.unwrap_err().to_string();
+    let crash = handler.check(CHECK, Vec::new()).await.unwrap_err().to_string();
     assert!(crash.contains("more than 8 MiB of memory"), "{crash}");
 }
 
@@ -111,7 +119,7 @@ async fn series_without_end_are_held_to_the_handlers_limit() {
     let host = host();
     let hog = load(&host, "testing/hog");
     let handler = both().with_limits(|limits| limits.series = 100).build(&host, &hog).await;
-    let ended = handler.list_entry(LIST, FINE).await.unwrap_err();
+    let ended = handler.check(LIST, vec![FINE.into()]).await.unwrap_err();
     assert!(matches!(ended, CallError::Deadline { .. } | CallError::Trap { .. }), "{ended}");
     assert_eq!(host.series().len(), 101, "the limit and the overflow series");
 }
@@ -143,21 +151,21 @@ async fn after_five_crashes_calls_fail_at_once_and_a_probe_finds_out_when_it_wor
     let trap = load(&host, "testing/trap");
     let handler = both().build(&host, &trap).await;
     for _ in 0..5 {
-        let crash = handler.list_entry(LIST, CRASH).await.unwrap_err();
+        let crash = handler.check(LIST, vec![CRASH.into()]).await.unwrap_err();
         assert!(matches!(crash, CallError::Trap { .. }), "{crash}");
     }
-    let open = handler.list_entry(LIST, FINE).await.unwrap_err();
+    let open = handler.check(LIST, vec![FINE.into()]).await.unwrap_err();
     assert!(matches!(open, CallError::BreakerOpen { failures: 5, .. }), "{open}");
     tokio::time::advance(Duration::from_secs(1)).await;
-    let probe = handler.list_entry(LIST, CRASH).await.unwrap_err();
+    let probe = handler.check(LIST, vec![CRASH.into()]).await.unwrap_err();
     assert!(matches!(probe, CallError::Trap { .. }), "{probe}");
     assert!(handler.status().breaker_open);
     tokio::time::advance(Duration::from_secs(1)).await;
-    let open = handler.list_entry(LIST, FINE).await.unwrap_err();
+    let open = handler.check(LIST, vec![FINE.into()]).await.unwrap_err();
     assert!(matches!(open, CallError::BreakerOpen { .. }), "the pause has doubled: {open}");
     tokio::time::advance(Duration::from_secs(1)).await;
-    handler.list_entry(LIST, FINE).await.unwrap();
-    handler.list_entry(LIST, FINE).await.unwrap();
+    handler.check(LIST, vec![FINE.into()]).await.unwrap();
+    handler.check(LIST, vec![FINE.into()]).await.unwrap();
     let status = handler.status();
     assert_eq!((status.breaker_open, status.refused_by_breaker), (false, 2));
 }

@@ -4,6 +4,9 @@
 
 mod cache;
 mod checks;
+mod excess;
 mod fixture;
 mod hostile;
 mod reports;
+mod templates;
+mod workloads;

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use mesh_attributes::{AttributeName, Bag, KeyState, StringMap, Value};
@@ -7,13 +8,15 @@ use crate::program::kinds::{Map, Text};
 use crate::program::term::Term;
 use crate::{EvalError, WrongType};
 
-/// A map that an expression yields.
-#[derive(Clone, Copy)]
+/// A map that an expression yields; a [`StringMap`] itself.
+#[derive(Clone)]
 pub enum MapValue<'a> {
     /// A map of the bag; what is read from it is read through the bag.
     Borrowed(&'a dyn StringMap),
-    /// The map of `emptyStringMap()`.
+    /// The map of `emptyStringMap()`, or what an absent one reads as in CEL.
     Empty,
+    /// A map that CEL's `{key: value}` made.
+    Made(Cow<'a, BTreeMap<String, String>>),
 }
 
 /// What `emptyStringMap()` yields.
@@ -131,19 +134,20 @@ fn not_a_map(name: &AttributeName, value: Option<Value<'_>>) -> EvalError {
     WrongType::error(name, "string map", value.unwrap_or(Value::String("")))
 }
 
-impl<'a> MapValue<'a> {
-    /// The value under `key`.
-    pub fn get(&self, key: &str) -> Option<&'a str> {
-        match *self {
+impl StringMap for MapValue<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        match self {
             Self::Borrowed(map) => map.get(key),
             Self::Empty => None,
+            Self::Made(entries) => StringMap::get(&**entries, key),
         }
     }
 
-    /// Calls `f` once for each entry, in no particular order.
-    pub fn each(&self, f: &mut dyn FnMut(&str, &str)) {
-        if let Self::Borrowed(map) = self {
-            map.each(f);
+    fn each(&self, f: &mut dyn FnMut(&str, &str)) {
+        match self {
+            Self::Borrowed(map) => map.each(f),
+            Self::Empty => {}
+            Self::Made(entries) => StringMap::each(&**entries, f),
         }
     }
 }

@@ -16,7 +16,7 @@ const KEPT: usize = 8;
 const MAX_PATTERN: usize = 1024;
 
 /// The most bytes that a constant pattern takes when compiled.
-const MAX_CONSTANT: usize = 1024 * 1024;
+pub(crate) const MAX_CONSTANT: usize = 1024 * 1024;
 
 /// The most bytes that a pattern of run time takes: less, because requests may choose it.
 const MAX_DYNAMIC: usize = 256 * 1024;
@@ -54,7 +54,8 @@ thread_local! {
     static COMPILED: RefCell<Vec<(Box<str>, Regex)>> = const { RefCell::new(Vec::new()) };
 }
 
-fn is_match(pattern: &str, text: &str) -> Result<bool, EvalError> {
+/// Whether `pattern`, known only now, is found anywhere in `text`.
+pub(crate) fn is_match(pattern: &str, text: &str) -> Result<bool, EvalError> {
     COMPILED.with_borrow_mut(|compiled| {
         match compiled.iter().position(|(known, _)| **known == *pattern) {
             Some(0) => {}

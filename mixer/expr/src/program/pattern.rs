@@ -40,16 +40,18 @@ impl PatternMatch {
             Pattern::Exactly(pattern) => text == pattern.eval(bag)?,
             Pattern::Prefix(pattern) => text.starts_with(&*pattern.eval(bag)?),
             Pattern::Suffix(pattern) => text.ends_with(&*pattern.eval(bag)?),
-            Pattern::Stars(pattern) => {
-                let pattern = pattern.eval(bag)?;
-                if let Some(prefix) = pattern.strip_suffix('*') {
-                    text.starts_with(prefix)
-                } else if let Some(suffix) = pattern.strip_prefix('*') {
-                    text.ends_with(suffix)
-                } else {
-                    text == pattern
-                }
-            }
+            Pattern::Stars(pattern) => matches(&text, &pattern.eval(bag)?),
         })
+    }
+}
+
+/// `match(text, pattern)`.
+pub(crate) fn matches(text: &str, pattern: &str) -> bool {
+    if let Some(prefix) = pattern.strip_suffix('*') {
+        text.starts_with(prefix)
+    } else if let Some(suffix) = pattern.strip_prefix('*') {
+        text.ends_with(suffix)
+    } else {
+        text == pattern
     }
 }

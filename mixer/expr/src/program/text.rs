@@ -10,7 +10,7 @@ use crate::program::map::Lookup;
 use crate::program::term::{Conditional, Term};
 
 /// The longest text that `+` makes: chains of `+` over long attributes must not take the memory away.
-const MAX_COMPUTED: usize = 1024 * 1024;
+pub(crate) const MAX_COMPUTED: usize = 1024 * 1024;
 
 /// What computes a text.
 pub(crate) enum TextOperation {

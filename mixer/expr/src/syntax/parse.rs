@@ -11,9 +11,6 @@ pub const MAX_LENGTH: usize = 64 * 1024;
 /// that threads get, in builds without optimisation too.
 pub const MAX_DEPTH: usize = 64;
 
-/// Longer expressions are not repeated in messages.
-const MAX_QUOTED: usize = 256;
-
 /// The tree of `text`, by Go's grammar for expressions as far as this language uses it.
 pub(crate) fn parse(text: &str) -> Result<Node, CompileError> {
     if text.len() > MAX_LENGTH {
@@ -265,12 +262,7 @@ impl<'t> Parser<'t> {
     }
 
     fn lexical(&self, (offset, reason): LexError) -> CompileError {
-        let text = if self.text.len() <= MAX_QUOTED { self.text } else { "" };
-        let before = &self.text[..offset];
-        let line = 1 + before.matches('\n').count();
-        let column = 1 + offset - before.rfind('\n').map_or(0, |at| at + 1);
-        let problem = Problem::Syntax { text: text.to_owned(), line, column, reason };
-        CompileError { problem, offset }
+        CompileError::syntax(self.text, offset, reason)
     }
 }
 

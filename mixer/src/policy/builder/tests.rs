@@ -10,6 +10,7 @@ use prost::Message;
 
 use super::*;
 use crate::check::{CacheLevel, Caller};
+use crate::policy::Generation;
 use crate::service::Mixer;
 
 const MANIFEST: &str = "
@@ -137,6 +138,29 @@ async fn a_mistake_in_a_rule_leaves_its_last_good_version_in_force() {
     f.edit(&[MANIFEST, DENIER, &RULE.replace("/x", "/z")]).await;
     assert_eq!((f.code("a", "/x").await, f.code("a", "/z").await), (0, 7));
     assert_eq!(f.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_language_of_a_rule_is_that_of_its_annotation() {
+    let in_language = |name: &str, condition: &str| {
+        let annotated = format!("namespace: a, annotations: {{ policy.istio.io/lang: {name} }} }}");
+        RULE.replace("namespace: a }", &annotated).replace("request.path == \"/x\"", condition)
+    };
+    let rule = in_language("CEL", "request.path in ['/x', '/z']");
+    let mut f = Fixture::new(&[MANIFEST, DENIER, &rule]).await;
+    assert_eq!(f.problems(), [""; 0]);
+    assert_eq!((f.code("a", "/z").await, f.code("a", "/y").await), (7, 0));
+    f.edit(&[MANIFEST, DENIER, &in_language("CELL", "request.path == '/y'")]).await;
+    assert_eq!(f.code("a", "/z").await, 7, "the last good version is in force");
+    assert!(f.problems()[0].contains("there is no language CELL"), "{:?}", f.problems());
+    let mut digests = Vec::new();
+    for name in ["CEXL", "CEL", "COMPAT"] {
+        f.edit(&[MANIFEST, DENIER, &in_language(name, "request.path == \"/x\"")]).await;
+        assert_eq!(f.code("a", "/x").await, 7);
+        digests.push(f.digest("a"));
+    }
+    digests.dedup();
+    assert_eq!(digests.len(), 3, "another language may mean another answer");
 }
 
 #[tokio::test]

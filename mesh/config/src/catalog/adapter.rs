@@ -1,0 +1,163 @@
+/// An adapter that `compiledAdapter` of a handler can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CompiledAdapter {
+    /// Answers every check with a fixed status.
+    Denier,
+    /// Answers a key with its value in a table.
+    KeyVal,
+    /// Knows the pods behind addresses.
+    KubernetesEnv,
+    /// Checks a value against a list.
+    ListChecker,
+    /// Counts quotas in memory.
+    MemQuota,
+    /// Passes everything.
+    Noop,
+    /// Exposes metrics to Prometheus.
+    Prometheus,
+    /// Counts quotas in Redis.
+    RedisQuota,
+    /// Writes log entries and metrics to the process's output.
+    Stdio,
+}
+
+/// The parameters' field names of an adapter, as far as reading YAML must know them.
+pub(crate) struct ParamNames {
+    /// Fields with a `_` in their name: users may also write them in camel case.
+    pub(crate) compound: &'static [&'static str],
+    /// Fields that take a boolean: there, `yes` and `on` mean true.
+    pub(crate) booleans: &'static [&'static str],
+    /// Fields that take text, lists of texts, or maps from names of the user's choice to texts: there,
+    /// `yes` and `010` are what is written.
+    pub(crate) texts: &'static [&'static str],
+}
+
+impl CompiledAdapter {
+    /// All adapters, by name.
+    pub const ALL: [Self; 9] = [
+        Self::Denier,
+        Self::KeyVal,
+        Self::KubernetesEnv,
+        Self::ListChecker,
+        Self::MemQuota,
+        Self::Noop,
+        Self::Prometheus,
+        Self::RedisQuota,
+        Self::Stdio,
+    ];
+
+    /// The name in configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Denier => "denier",
+            Self::KeyVal => "keyval",
+            Self::KubernetesEnv => "kubernetesenv",
+            Self::ListChecker => "listchecker",
+            Self::MemQuota => "memquota",
+            Self::Noop => "noop",
+            Self::Prometheus => "prometheus",
+            Self::RedisQuota => "redisquota",
+            Self::Stdio => "stdio",
+        }
+    }
+
+    /// The component that does its work: its file without `.wasm`. Adapters may share one.
+    pub const fn component(self) -> &'static str {
+        match self {
+            Self::ListChecker => "list",
+            Self::MemQuota | Self::RedisQuota => "quota",
+            other => other.name(),
+        }
+    }
+
+    /// The adapter with this [name](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|adapter| adapter.name() == name)
+    }
+
+    /// Whether the older spelling has a kind of this name. Istio ran `keyval` in a process of its own,
+    /// so there was none.
+    pub(crate) const fn is_kind(self) -> bool {
+        !matches!(self, Self::KeyVal)
+    }
+
+    pub(crate) const fn param_names(self) -> ParamNames {
+        match self {
+            Self::Denier => ParamNames {
+                compound: &["valid_duration", "valid_use_count"],
+                booleans: &[],
+                texts: &["message"],
+            },
+            Self::KeyVal => ParamNames { compound: &[], booleans: &[], texts: &["table"] },
+            Self::KubernetesEnv => ParamNames {
+                compound: &[
+                    "kubeconfig_path",
+                    "cache_refresh_duration",
+                    "cluster_registries_namespace",
+                ],
+                booleans: &[],
+                texts: &["kubeconfig_path", "cluster_registries_namespace"],
+            },
+            Self::ListChecker => ParamNames {
+                compound: &[
+                    "provider_url",
+                    "refresh_interval",
+                    "caching_interval",
+                    "caching_use_count",
+                    "entry_type",
+                ],
+                booleans: &["blacklist"],
+                texts: &["provider_url", "overrides"],
+            },
+            Self::MemQuota => ParamNames {
+                compound: &["max_amount", "valid_duration", "min_deduplication_duration"],
+                booleans: &[],
+                texts: &["name", "dimensions"],
+            },
+            Self::Noop => ParamNames { compound: &[], booleans: &[], texts: &[] },
+            Self::Prometheus => ParamNames {
+                compound: &[
+                    "metrics_expiration_policy",
+                    "metrics_expiry_duration",
+                    "expiry_check_interval_duration",
+                    "instance_name",
+                    "label_names",
+                    "linear_buckets",
+                    "exponential_buckets",
+                    "explicit_buckets",
+                    "num_finite_buckets",
+                    "growth_factor",
+                ],
+                booleans: &[],
+                texts: &["name", "namespace", "instance_name", "description", "label_names"],
+            },
+            Self::RedisQuota => ParamNames {
+                compound: &[
+                    "max_amount",
+                    "valid_duration",
+                    "bucket_duration",
+                    "rate_limit_algorithm",
+                    "redis_server_url",
+                    "connection_pool_size",
+                ],
+                booleans: &[],
+                texts: &["name", "dimensions", "redis_server_url"],
+            },
+            Self::Stdio => ParamNames {
+                compound: &[
+                    "log_stream",
+                    "severity_levels",
+                    "metric_level",
+                    "output_as_json",
+                    "output_level",
+                    "output_path",
+                    "max_megabytes_before_rotation",
+                    "max_days_before_rotation",
+                    "max_rotated_files",
+                ],
+                booleans: &["output_as_json"],
+                texts: &["output_path"],
+            },
+        }
+    }
+}

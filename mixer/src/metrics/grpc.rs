@@ -1,0 +1,249 @@
+//! The views `grpc_io_server_*` that dashboards of Istio's Mixer read: calls by method and status, time
+//! and bytes. A layer around the whole gRPC port, so that calls refused before a service sees them are
+//! counted as well.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use prometheus::{Histogram, IntCounter, IntCounterVec};
+use tonic::Code;
+use tonic::body::Body as GrpcBody;
+use tower::{Layer, Service};
+
+use super::name::Name;
+use super::registrar::Registrar;
+
+/// Methods that have series of their own; the port may serve others, and clients invent some.
+const METHODS: [&str; 9] = [
+    "istio.mixer.v1.Mixer/Check",
+    "istio.mixer.v1.Mixer/Report",
+    "mixmesh.v1.Watch/Generations",
+    "envoy.service.auth.v3.Authorization/Check",
+    "envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs",
+    "envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit",
+    "grpc.health.v1.Health/Check",
+    "grpc.health.v1.Health/Watch",
+    "_other",
+];
+
+/// The names of gRPC's status codes, as OpenCensus writes them.
+const STATUSES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// OpenCensus' buckets of milliseconds, without those above a minute.
+const MILLIS: [f64; 21] = [
+    0.01, 0.05, 0.1, 0.3, 0.6, 0.8, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 16.0, 25.0, 50.0,
+    100.0, 250.0, 1000.0, 10_000.0,
+];
+
+const BYTES: [f64; 7] = [256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0];
+
+/// The metrics of each method.
+#[derive(Debug, Clone)]
+pub(crate) struct GrpcMetrics(Arc<[Arc<Method>; METHODS.len()]>);
+
+#[derive(Debug)]
+struct Method {
+    name: &'static str,
+    completed: IntCounterVec,
+    /// Made when the first call ends so: most statuses never come.
+    by_status: [OnceLock<IntCounter>; STATUSES.len()],
+    millis: Histogram,
+    received: Histogram,
+    sent: Histogram,
+}
+
+impl GrpcMetrics {
+    pub(super) fn new(registrar: &Registrar<'_>) -> Self {
+        let completed = registrar.counters(Name::ServerCompleted);
+        let millis = registrar.histograms(Name::ServerLatency, &MILLIS);
+        let received = registrar.histograms(Name::ServerReceived, &BYTES);
+        let sent = registrar.histograms(Name::ServerSent, &BYTES);
+        Self(Arc::new(METHODS.map(|name| {
+            Arc::new(Method {
+                name,
+                completed: completed.clone(),
+                by_status: Default::default(),
+                millis: millis.with_label_values(&[name]),
+                received: received.with_label_values(&[name]),
+                sent: sent.with_label_values(&[name]),
+            })
+        })))
+    }
+
+    fn of(&self, path: &str) -> Arc<Method> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let other = METHODS.len() - 1;
+        let at = METHODS.iter().position(|name| *name == path).unwrap_or(other);
+        Arc::clone(&self.0[at])
+    }
+}
+
+impl Method {
+    fn completed(&self, code: Code) {
+        let at = (code as usize).min(STATUSES.len() - 1);
+        self.by_status[at]
+            .get_or_init(|| self.completed.with_label_values(&[self.name, STATUSES[at]]))
+            .inc();
+    }
+}
+
+impl<S> Layer<S> for GrpcMetrics {
+    type Service = Measured<S>;
+
+    fn layer(&self, inner: S) -> Measured<S> {
+        Measured { inner, metrics: self.clone() }
+    }
+}
+
+/// A service whose calls are measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Measured<S> {
+    inner: S,
+    metrics: GrpcMetrics,
+}
+
+impl<S, B> Service<Request<GrpcBody>> for Measured<S>
+where
+    S: Service<Request<GrpcBody>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    type Response = Response<MeasuredBody<B>>;
+    type Error = S::Error;
+    type Future =
+        Pin<Box<dyn Future<Output = Result<Response<MeasuredBody<B>>, S::Error>> + Send + 'static>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<GrpcBody>) -> Self::Future {
+        let method = self.metrics.of(request.uri().path());
+        let mut call =
+            Call { method: Arc::clone(&method), started: Instant::now(), sent: 0, code: None };
+        let request = request.map(|body| GrpcBody::new(Received { body, method, bytes: 0 }));
+        let answered = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answered.await?;
+            // An answer without a message has its status among the headers.
+            call.code = code(answer.headers());
+            Ok(answer.map(|body| MeasuredBody { body, call }))
+        })
+    }
+}
+
+/// A call under way. Measured when it is dropped: also one that is cancelled.
+#[derive(Debug)]
+struct Call {
+    method: Arc<Method>,
+    started: Instant,
+    sent: u64,
+    code: Option<Code>,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.method.completed(self.code.unwrap_or(Code::Cancelled));
+        self.method.millis.observe(self.started.elapsed().as_secs_f64() * 1e3);
+        self.method.sent.observe(self.sent as f64);
+    }
+}
+
+fn code(headers: &HeaderMap) -> Option<Code> {
+    let status = headers.get("grpc-status")?;
+    Some(Code::from_bytes(status.as_bytes()))
+}
+
+/// A request's body whose bytes are counted.
+struct Received {
+    body: GrpcBody,
+    method: Arc<Method>,
+    bytes: u64,
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(Ok(frame)) = &frame {
+            self.bytes += frame.data_ref().map_or(0, |data| data.remaining() as u64);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        self.method.received.observe(self.bytes as f64);
+    }
+}
+
+/// An answer's body: its bytes are counted, its trailers have the status.
+#[derive(Debug)]
+pub(crate) struct MeasuredBody<B> {
+    body: B,
+    call: Call,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for MeasuredBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(Ok(frame)) = &frame {
+            self.call.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
+            if let Some(trailers) = frame.trailers_ref() {
+                self.call.code = code(trailers);
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
