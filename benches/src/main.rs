@@ -7,6 +7,7 @@
 
 mod cache;
 mod effort;
+mod expr;
 mod figures;
 mod loopback;
 mod measure;
@@ -45,6 +46,8 @@ struct Options {
 enum Suite {
     /// What a check costs at each level of the cache
     Cache,
+    /// What expressions cost: each function and operator, and a match as policies have it
+    Expr,
 }
 
 fn main() -> ExitCode {
@@ -63,6 +66,7 @@ fn run(options: &Options) -> Result<()> {
     let json = options.json.as_deref().map(create).transpose()?;
     let figures = match options.suite {
         Suite::Cache => cache::run(&effort)?,
+        Suite::Expr => expr::run(&effort)?,
     };
     print!("{}", table::render(&figures, &effort));
     if let Some(mut file) = json {

@@ -10,6 +10,8 @@ mod check_cache;
 mod codes;
 mod debug;
 mod envoy;
+#[cfg(test)]
+mod fixture;
 mod generate;
 mod grpc;
 mod handlers;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use clap::Args;
 use mesh_runtime::{LogFormat, SpanTarget};
+use mixer_workloads::WorkloadSource;
 
 use self::units::{duration, log_level};
 use crate::check_cache::DEFAULT_CACHE_BYTES;
@@ -90,6 +91,12 @@ pub struct Options {
     /// The namespace whose rules hold for all namespaces.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_ROOT_NAMESPACE)]
     pub root_namespace: String,
+
+    /// Where the adapter `kubernetesenv` learns of workloads: a file of Kubernetes pods in YAML, such as
+    /// `kubectl get pods -A -o yaml` writes, or a folder of such files. Changes take effect within two
+    /// seconds. Without it no workload is known.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub workloads: Option<WorkloadSource>,
 
     /// Bound of the check cache in bytes; 0 turns it off.
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_CACHE_BYTES)]

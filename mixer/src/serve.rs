@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_host::{AdapterHost, HostOptions, SeriesStore};
+use adapter_host::{AdapterHost, HostOptions, QuotaMetrics, SeriesStore};
 use anyhow::Context;
 use axum::Router;
 use axum::http::header;
@@ -13,6 +13,7 @@ use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
 };
+use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep};
@@ -32,12 +33,13 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// How often a folder of configuration that is not there yet is looked for.
 const CONFIG_RETRY: Duration = Duration::from_millis(250);
 
-/// Serves until SIGTERM or SIGINT, then finishes what is under way. `log` is the process's own.
+/// Serves until SIGTERM or SIGINT, then finishes what is under way. `log` is that of the process,
+/// if it is to be steered by the HTTP port.
 ///
 /// # Errors
 /// When the configuration folder cannot be read, a port is taken, or the adapter host cannot start.
 /// Mistakes within the configuration are no errors: they are logged and shown at `/debug/config`.
-pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
+pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     let configured = readiness.gate("configuration");
@@ -51,13 +53,14 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     // It answers before there is a configuration: a process that waits for one is alive.
     tasks.start("http", {
         let admin = admin_router(readiness.clone(), metrics.registry().clone());
-        let routes = admin.merge(debug_router(subject.clone())).merge(log_router(log.clone()));
+        let log = log.clone().map(log_router).unwrap_or_default();
+        let routes = admin.merge(debug_router(subject.clone())).merge(log);
         logged("http", serve_http(http, routes, tasks.drain_signal()))
     });
 
     let spans = options.spans.as_ref().map(|to| SpanExport::open("mixer", to)).transpose()?;
     let counts = spans.as_ref().map(|spans| Box::new(spans.counts()) as Box<_>);
-    metrics.registry().register(Box::new(StateMetrics::new(counts, Some(log.clone()))))?;
+    metrics.registry().register(Box::new(StateMetrics::new(counts, log.clone())))?;
     metrics.registry().register(Box::new(ProcessMetrics::new()))?;
     let adapters = match &options.adapters {
         Some(folder) => folder.clone(),
@@ -65,9 +68,18 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     };
     let host = AdapterHost::new(HostOptions {
         cache_dir: options.compile_cache.clone(),
+        quota_metrics: QuotaMetrics::register(metrics.registry())?,
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
+    let workloads = match &options.workloads {
+        Some(WorkloadSource::Files(path)) => {
+            let exported = WorkloadMetrics::register(metrics.registry())?;
+            let index = Arc::clone(host.workloads());
+            Some(FileWorkloads::open(path.clone(), index, exported)?)
+        }
+        None => None,
+    };
     let (source, configs) = open_config(&options).await?;
     let first = configs.borrow().clone();
     let mut builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
@@ -91,6 +103,9 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     let (give_back, given_back) = oneshot::channel();
     let drain = tasks.drain_signal();
     tasks.start("configuration source", source.run(wait_for(drain.clone())));
+    if let Some(workloads) = workloads {
+        tasks.start("workloads", workloads.run(wait_for(drain.clone())));
+    }
     tasks.start(
         "configuration",
         follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
@@ -197,13 +212,13 @@ fn scrape(series: Arc<SeriesStore>) -> Router {
     Router::new().route("/metrics", get(text))
 }
 
-async fn refresh(mixer: Arc<Mixer>, log: LogControl, drain: Drain) {
+async fn refresh(mixer: Arc<Mixer>, log: Option<LogControl>, drain: Drain) {
     let mut ticks = tokio::time::interval(REFRESH);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
                 mixer.refresh_metrics();
-                log.tell_repeats();
+                log.iter().for_each(LogControl::tell_repeats);
             }
             () = drain.signaled() => return,
         }

@@ -23,6 +23,8 @@ mod shed;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
@@ -73,7 +75,7 @@ pub struct Admission {
     rate: Option<Rate>,
     started: Instant,
     /// Milliseconds after `started` until which nothing is logged.
-    quiet_until: std::sync::atomic::AtomicU64,
+    quiet_until: AtomicU64,
     metrics: Metrics,
 }
 
@@ -184,7 +186,6 @@ impl Admission {
 
     /// Shedding is hot: one line a second says that it happens, the metrics say how much.
     fn log(&self, shed: &Shed) {
-        use std::sync::atomic::Ordering::Relaxed;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let now = millis(self.started.elapsed());
         let quiet = self.quiet_until.load(Relaxed);

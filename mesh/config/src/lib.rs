@@ -16,6 +16,7 @@ mod nearest;
 mod origin;
 mod params;
 mod parse;
+mod plain;
 mod read;
 mod reference;
 mod resource;
@@ -30,6 +31,7 @@ pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
 pub use origin::{Origin, Problem, Text};
 pub use params::Params;
 pub use parse::{Parsed, parse};
+pub use plain::{PlainDocument, PlainFiles, PlainState};
 pub use read::{read_files, read_folder};
 pub use reference::{Referred, UnresolvedReference};
 pub use resource::{

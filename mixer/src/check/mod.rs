@@ -329,3 +329,6 @@ fn respond(
     let uses = if misread { UseCount(0) } else { precondition.valid_use_count };
     answer.response(precondition.valid_duration, uses, quotas, request.global_word_count)
 }
+
+#[cfg(test)]
+mod tests;

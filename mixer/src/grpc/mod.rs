@@ -8,6 +8,7 @@ mod deadline;
 mod ext_authz;
 mod health;
 mod mixer_service;
+mod open_files;
 mod rate_limit;
 mod raw_codec;
 mod server;

@@ -20,6 +20,7 @@ use super::deadline::Deadline;
 use super::ext_authz::ExtAuthz;
 use super::health::{follow_readiness, name_of};
 use super::mixer_service::MixerService;
+use super::open_files::connections_within;
 use super::rate_limit::RateLimits;
 use super::watch_service::WatchService;
 use crate::listener::Listener;
@@ -52,7 +53,7 @@ impl GrpcPort {
         let acceptor = Acceptor {
             tls: tls.clone(),
             limits: Arc::new(ConnectionLimits::new(
-                options.max_connections.get() as usize,
+                connections_within(options.max_connections.get() as usize),
                 port.max_connections_per_client.get() as usize,
                 metrics.connections.clone(),
             )),

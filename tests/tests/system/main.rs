@@ -12,6 +12,7 @@ mod components;
 mod edits;
 mod grpc_port;
 mod hostile;
+mod operations;
 mod outage;
 mod readings;
 mod reports;
@@ -19,6 +20,7 @@ mod sidecar;
 mod spans;
 mod stock_envoy;
 mod tools;
+mod workloads;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.
 macro_rules! require_part {

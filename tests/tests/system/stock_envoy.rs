@@ -242,3 +242,42 @@ fn certificates_are_renewed_while_requests_flow_over_mutual_tls() -> Result<()> 
     ensure!(log.contains("spiffe://cluster.local/ns/default/sa/greeter at 127.0.0.1"), "{log}");
     Ok(())
 }
+
+#[test]
+fn header_operations_of_rules_reach_the_service_and_the_client() -> Result<()> {
+    require_part!(Envoy);
+    let mesh =
+        TestMesh::new()?.with_file("headers.yaml", include_str!("header_operations.yaml"))?;
+    let envoy = StockEnvoy::start(mesh, |_| {})?;
+    let answer = envoy.get("/", &[("x-user", "mallory")])?.require_ok()?;
+    ensure!(answer.text().contains("Hello, ann!"), "{}", answer.text());
+    let values = |name: &str| -> Vec<&str> {
+        answer.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
+    };
+    assert_eq!(values("x-policy"), ["first", "second"]);
+    assert_eq!(values("server"), ["policy"]);
+    let removed = envoy.get("/without", &[("x-user", "mallory")])?.require_ok()?;
+    ensure!(removed.text().contains("Hello, stranger!"), "{}", removed.text());
+    Ok(())
+}
+
+#[test]
+fn a_quota_limits_each_user_of_a_stock_envoy() -> Result<()> {
+    require_part!(Envoy);
+    let mesh = TestMesh::new()?.with_file("quota.yaml", include_str!("user_quota.yaml"))?;
+    let envoy =
+        StockEnvoy::start(mesh, |options| options.rate_limit_domain = Some("requests.default"))?;
+    for _ in 0..3 {
+        envoy.get("/", &[("x-user", "ann")])?.require_ok()?;
+    }
+    let limited = envoy.get("/", &[("x-user", "ann")])?;
+    assert_eq!((limited.status, limited.header("x-ratelimit-remaining")), (429, Some("0")));
+    envoy.get("/", &[("x-user", "bob")])?.require_ok()?;
+    // Without the header there is no descriptor, and nothing is asked.
+    envoy.get("/", &[])?.require_ok()?;
+    assert_eq!(envoy.upstream_requests()?, 5);
+    let asked = envoy.mixer().metrics()?;
+    let count = |answer| asked.count("mixer_rate_limit_descriptors_total", &[("answer", answer)]);
+    assert_eq!((count("ok"), count("over_limit"), count("error")), (4, 1, 0));
+    Ok(())
+}

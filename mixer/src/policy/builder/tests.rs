@@ -1,28 +1,11 @@
-use std::path::Path;
-
-use adapter_host::HostOptions;
 use mesh_api::mixer::v1::CheckResponse;
-use mesh_api::mixer::v1::check_response::PreconditionResult;
 use mesh_attributes::AttributeBag;
 use mesh_attributes::wire::encode_check_request;
-use mesh_config::{Revision, parse};
 use prost::Message;
 
-use super::*;
 use crate::check::{CacheLevel, Caller};
+use crate::fixture::{Fixture, MANIFEST};
 use crate::policy::Generation;
-use crate::service::Mixer;
-
-const MANIFEST: &str = "
-kind: attributemanifest
-metadata: { name: proxy, namespace: istio-system }
-spec:
-  attributes:
-    request.path: { valueType: STRING }
-    request.headers: { valueType: STRING_MAP }
-    destination.namespace: { valueType: STRING }
-    context.reporter.kind: { valueType: STRING }
-";
 
 const DENIER: &str = "
 kind: handler
@@ -41,71 +24,6 @@ spec:
   match: request.path == \"/x\"
   actions: [ { handler: no, instances: [ nothing ] } ]
 ";
-
-/// One builder and the Mixer it feeds, edited as a folder would be.
-struct Fixture {
-    builder: PolicyBuilder,
-    mixer: Mixer,
-    revision: u64,
-}
-
-fn config(revision: u64, documents: &[&str]) -> ConfigSet {
-    let text = documents
-        .iter()
-        .map(|text| text.replace("\nkind:", "\napiVersion: config.istio.io/v1alpha2\nkind:"))
-        .collect::<Vec<_>>()
-        .join("\n---\n");
-    let parsed = parse("test.yaml", &text);
-    assert_eq!(parsed.problems, [], "the test's YAML is right");
-    ConfigSet {
-        resources: parsed.resources.into_iter().map(|r| (r.key.clone(), r)).collect(),
-        problems: Vec::new(),
-        revision: Revision(revision),
-    }
-}
-
-impl Fixture {
-    async fn new(documents: &[&str]) -> Self {
-        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/adapters");
-        let adapters = std::env::var_os("MIXMESH_ADAPTERS").map_or(built, Into::into);
-        assert!(adapters.join("denier.wasm").exists(), "no denier.wasm: run cargo xtask adapters");
-        // Compiled once for all tests of all runs.
-        let cache_dir = Some(adapters.join(".compiled"));
-        let host = AdapterHost::new(HostOptions { cache_dir, ..HostOptions::default() }).unwrap();
-        let metrics = Metrics::new();
-        let mut builder = PolicyBuilder::new(host, adapters, "istio-system", metrics.clone());
-        let policy = builder.build(&config(1, documents)).await;
-        Self { builder, mixer: Mixer::new(policy, 1 << 20, metrics, None), revision: 1 }
-    }
-
-    async fn edit(&mut self, documents: &[&str]) {
-        self.revision += 1;
-        self.mixer.install(self.builder.build(&config(self.revision, documents)).await);
-    }
-
-    async fn check(&self, namespace: &str, path: &str) -> PreconditionResult {
-        let bag =
-            AttributeBag::new().with("destination.namespace", namespace).with("request.path", path);
-        let mut request = Vec::new();
-        encode_check_request(&bag, "", &[], &mut request);
-        let answer = self.mixer.check(&request, &Caller::default()).await.unwrap();
-        CheckResponse::decode(answer.body).unwrap().precondition.unwrap()
-    }
-
-    async fn code(&self, namespace: &str, path: &str) -> i32 {
-        self.check(namespace, path).await.status.unwrap().code
-    }
-
-    fn digest(&self, namespace: &str) -> [u8; 16] {
-        let announcement = self.mixer.policy().announcement();
-        let state = announcement.namespaces.get(namespace).unwrap_or(&announcement.default);
-        state.generation.digest
-    }
-
-    fn problems(&self) -> Vec<String> {
-        self.mixer.policy().problems().iter().map(ToString::to_string).collect()
-    }
-}
 
 #[tokio::test]
 async fn a_rule_denies_in_its_namespace_and_nowhere_else() {

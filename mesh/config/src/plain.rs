@@ -1,0 +1,109 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::folder::{Stamp, list, read_text};
+use crate::params::plain;
+use crate::yaml::{Node, documents};
+use crate::{Origin, Problem};
+
+/// A YAML document that is none of our resources, as JSON.
+#[derive(Debug, Clone)]
+pub struct PlainDocument {
+    origin: Origin,
+    value: Value,
+    node: Node,
+}
+
+/// The YAML documents of a file, or of all files in a folder and the folders in it.
+#[derive(Debug, Default)]
+pub struct PlainFiles {
+    /// In the order of the files' names.
+    pub documents: Vec<PlainDocument>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// What identifies the content of a file or folder without reading it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlainState {
+    files: BTreeMap<Arc<str>, Option<Stamp>>,
+}
+
+impl PlainDocument {
+    /// The document. A bare `yes` or `010` is text here.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Where the field at `path`, such as `items[0].metadata.name`, is written, or the nearest field
+    /// around it; where the document begins when not even that is there.
+    pub fn origin_of(&self, path: &str) -> Origin {
+        self.node.line_of(path).map_or_else(|| self.origin.clone(), |line| self.origin.at(line))
+    }
+}
+
+impl PlainFiles {
+    /// Reads a file or folder as it is now, within the bounds that hold for configuration.
+    pub fn read(path: &Path) -> Self {
+        let mut read = Self::default();
+        if !path.is_dir() {
+            read.file(&path.display().to_string(), path);
+            return read;
+        }
+        match list(path) {
+            Ok(listing) => {
+                for (name, message) in listing.refused {
+                    read.refuse(&name, 0, message);
+                }
+                for (name, file) in listing.files {
+                    read.file(&name, &file.path);
+                }
+            }
+            Err(error) => read.refuse(&path.display().to_string(), 0, error.to_string()),
+        }
+        read
+    }
+
+    fn file(&mut self, name: &str, path: &Path) {
+        let text = match read_text(path) {
+            Ok(text) => text,
+            Err(message) => return self.refuse(name, 0, message),
+        };
+        for document in documents(&text) {
+            for (line, message) in document.problems {
+                self.refuse(name, line, message);
+            }
+            let Some(node) = document.root.filter(|node| document.whole && !node.is_null()) else {
+                continue;
+            };
+            let origin = Origin { file: name.into(), line: document.line };
+            let value = plain(&node);
+            self.documents.push(PlainDocument { origin, value, node });
+        }
+    }
+
+    fn refuse(&mut self, name: &str, line: u32, message: String) {
+        let origin = Origin { file: name.into(), line };
+        self.problems.push(Problem { origin, object: None, message });
+    }
+}
+
+impl PlainState {
+    /// The state now. What cannot be looked at is a state, too.
+    pub fn of(path: &Path) -> Self {
+        let own = || fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata));
+        let files = match list(path) {
+            Ok(listing) => {
+                let refused = listing.refused.into_keys().map(|name| (name, None));
+                let read = listing.files.into_iter().map(|(name, file)| (name, Some(file.stamp)));
+                refused.chain(read).collect()
+            }
+            Err(_) => BTreeMap::from([("".into(), own())]),
+        };
+        Self { files }
+    }
+}
