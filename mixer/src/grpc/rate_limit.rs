@@ -109,21 +109,22 @@ fn respond(grants: &[Granted], headers: bool) -> RateLimitResponse {
         statuses: statuses.collect(),
         ..RateLimitResponse::default()
     };
-    let exceeded = grants.iter().filter(|granted| granted.over_limit);
-    let wait = exceeded.filter_map(|granted| granted.until_reset).max();
-    if let (true, true, Some(wait)) = (headers, over_limit, wait) {
-        // Whole seconds, rounded up: who comes back then finds the limit reset.
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let header = |name: &str, value: String| HeaderValue {
-            key: name.to_owned(),
-            value,
-            raw_value: Vec::new(),
+    if headers && over_limit {
+        let mut add = |name: &str, value: u64| {
+            response.response_headers_to_add.push(HeaderValue {
+                key: name.to_owned(),
+                value: value.to_string(),
+                raw_value: Vec::new(),
+            });
         };
-        response.response_headers_to_add = vec![
-            header("x-ratelimit-remaining", "0".to_owned()),
-            header("x-ratelimit-reset", seconds.to_string()),
-            header("retry-after", seconds.to_string()),
-        ];
+        add("x-ratelimit-remaining", 0);
+        let exceeded = grants.iter().filter(|granted| granted.over_limit);
+        if let Some(wait) = exceeded.filter_map(|granted| granted.until_reset).max() {
+            // Whole seconds, rounded up: who comes back then finds the limit reset.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            add("x-ratelimit-reset", seconds);
+            add("retry-after", seconds);
+        }
     }
     response
 }
@@ -157,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_nothing_within_the_limit_or_when_it_is_not_wanted() {
+    fn clients_are_told_what_is_known_and_nothing_within_the_limit_or_when_it_is_not_wanted() {
         let within = respond(&[granted(false, 1_000)], true);
         assert_eq!((within.overall_code(), headers(&within).len()), (Code::Ok, 0));
         assert!(headers(&respond(&[granted(true, 1_000)], false)).is_empty());
-        assert!(headers(&respond(&[granted(true, 0)], true)).is_empty());
+        assert_eq!(headers(&respond(&[granted(true, 0)], true)), ["x-ratelimit-remaining: 0"]);
         assert_eq!(respond(&[], true).overall_code(), Code::Ok);
     }
 }
