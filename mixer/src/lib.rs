@@ -9,6 +9,7 @@ mod check;
 mod check_cache;
 mod codes;
 mod debug;
+mod envoy;
 #[cfg(test)]
 mod fixture;
 mod generate;

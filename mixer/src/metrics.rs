@@ -5,6 +5,7 @@
 
 mod config;
 mod dispatch;
+mod front;
 mod grpc;
 mod handlers;
 mod name;
@@ -12,10 +13,11 @@ mod registrar;
 mod shedding;
 mod state;
 
-use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry};
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
 
 pub(crate) use self::config::ConfigMetrics;
 pub(crate) use self::dispatch::Dispatches;
+pub(crate) use self::front::FrontMetrics;
 pub(crate) use self::grpc::GrpcMetrics;
 pub(crate) use self::handlers::HandlerMetrics;
 use self::name::Name;
@@ -76,7 +78,8 @@ pub struct Metrics {
     pub(crate) shedding: SheddingMetrics,
     pub(crate) grpc: GrpcMetrics,
     pub(crate) connections: IntGauge,
-    pub(crate) connections_refused: IntCounter,
+    pub(crate) connections_refused: IntCounterVec,
+    pub(crate) front: FrontMetrics,
     pub(crate) watchers: IntGauge,
 }
 
@@ -149,7 +152,8 @@ impl Metrics {
             shedding: SheddingMetrics::new(&r),
             grpc: GrpcMetrics::new(&r),
             connections: r.gauge(Name::Connections),
-            connections_refused: r.counter(Name::ConnectionsRefused),
+            connections_refused: r.counters(Name::ConnectionsRefused),
+            front: FrontMetrics::new(&r),
             watchers: r.gauge(Name::Watchers),
             registry,
         }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod gone;
+mod grpc_port;
 mod listen_address;
 mod units;
 
@@ -23,6 +24,7 @@ use crate::check_cache::DEFAULT_CACHE_BYTES;
 use crate::shedding::{Limits, RateLimit, SheddingMode, SheddingOptions};
 
 pub use self::arguments::{OptionsError, serve_arguments};
+pub(crate) use self::grpc_port::GrpcOptions;
 pub use self::listen_address::ListenAddress;
 
 /// Rules of this namespace hold for all namespaces.
@@ -124,6 +126,9 @@ pub struct Options {
     /// How log lines look: `text` or `json`.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+
+    #[command(flatten)]
+    pub(crate) grpc_port: GrpcOptions,
 }
 
 /// What happens under more load than can be served.

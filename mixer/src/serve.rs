@@ -9,7 +9,6 @@ use anyhow::Context;
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
-use mesh_api::watch::v1::watch_server::WatchServer;
 use mesh_config::{ConfigError, ConfigSet, Source, SourceFeed};
 use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
@@ -19,20 +18,16 @@ use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
-use tonic::transport::Server;
 use tracing::{error, info, warn};
 
 use crate::debug::{Subject, debug_router};
-use crate::grpc::{MixerService, WatchService};
+use crate::grpc::GrpcPort;
 use crate::listener::Listener;
 use crate::metrics::{HandlerMetrics, Metrics, StateMetrics};
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
 use crate::service::Mixer;
 use crate::source::export_status;
-
-/// A connection that does not answer pings is dead.
-const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// How often metrics that are read from state are brought up to date.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -54,6 +49,7 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
     let listening = readiness.gate("grpc");
     let mut tasks = Tasks::new();
 
+    let tls = options.grpc_port.open_tls(metrics.registry()).context("TLS of the gRPC port")?;
     let http = bind("HTTP", options.http).await?;
     let http_address = http.local_addr()?;
     let subject = Subject::default();
@@ -136,7 +132,8 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
         "configuration",
         follow(feed.configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
     );
-    tasks.start("grpc", serve_grpc(grpc, Arc::clone(&mixer), options.clone(), drain.clone()));
+    let grpc = GrpcPort { listener: grpc, tls, readiness };
+    tasks.start("grpc", grpc.serve(Arc::clone(&mixer), options.clone(), drain.clone()));
     tasks.start(
         "prometheus",
         logged("prometheus", serve_http(prometheus, scrape(series), drain.clone())),
@@ -227,24 +224,6 @@ async fn follow(
     drain.signaled().await;
     drop(mixer);
     let _process_ends = give_back.send(builder);
-}
-
-async fn serve_grpc(listener: Listener, mixer: Arc<Mixer>, options: Options, drain: Drain) {
-    let watch = WatchService::new(mixer.watch(), mixer.metrics().clone(), drain.clone());
-    let metrics = mixer.metrics().clone();
-    let connections = listener.connections(options.max_connections.get(), &metrics);
-    let served = Server::builder()
-        .layer(metrics.grpc)
-        .max_concurrent_streams(options.max_concurrent_streams.get())
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-        .add_service(MixerService { mixer, max_message_bytes: options.max_message_bytes })
-        .add_service(WatchServer::new(watch))
-        .serve_with_incoming_shutdown(connections, wait_for(drain))
-        .await;
-    if let Err(cause) = served {
-        error!(%cause, "the gRPC port failed");
-    }
 }
 
 fn scrape(series: Arc<SeriesStore>) -> Router {

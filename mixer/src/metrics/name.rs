@@ -140,8 +140,16 @@ table! {
     SheddingWaiting Gauge "mixer_loadshedding_waiting" ["kind"] 2 "Requests that wait to be worked on."
 
     Connections Gauge "mixer_grpc_connections" [] 1 "Open connections to the gRPC port."
-    ConnectionsRefused Counter "mixer_grpc_connections_refused_total" [] 1 "Connections to the gRPC port closed at once because there were too many."
+    ConnectionsRefused Counter "mixer_grpc_connections_refused_total" ["reason"] 10 "Connections to the gRPC port that were closed before the first call, by reason."
     Watchers Gauge "mixer_watchers" [] 1 "Open watches of generations."
+
+    ExtAuthzRequests Counter "mixer_ext_authz_requests_total" ["answer"] 3 "Requests that Envoy's external authorization asked about, by answer."
+    HeaderOperationsUntold Counter "mixer_ext_authz_header_operations_untold_total" [] 1 "Header operations that Envoy's external authorization has no words for."
+    AccessLogStreams Gauge "mixer_access_log_streams" [] 1 "Open streams of access logs."
+    AccessLogStreamsRefused Counter "mixer_access_log_streams_refused_total" ["reason"] 2 "Streams of access logs that Mixer ended, by reason."
+    AccessLogEntries Counter "mixer_access_log_entries_total" ["protocol", "result"] 8 "Entries of access logs, by protocol and what became of them."
+    AccessLogTagsRefused Counter "mixer_access_log_tags_refused_total" [] 1 "Custom tags of access logs that are named like an attribute and are none."
+    RateLimitDescriptors Counter "mixer_rate_limit_descriptors_total" ["answer"] 3 "Descriptors that Envoy asked the rate limit service about, by answer."
 
     ServerCompleted Counter "grpc_io_server_completed_rpcs" ["grpc_server_method", "grpc_server_status"] 300 "Calls of gRPC methods that ended, by status."
     ServerLatency Histogram "grpc_io_server_server_latency" ["grpc_server_method"] 20 "Time of calls of gRPC methods, in milliseconds."

@@ -6,10 +6,12 @@
 
 mod backends;
 mod caches;
+mod certificates;
 mod checks;
 mod components;
 mod edits;
 mod etcd;
+mod grpc_port;
 mod hostile;
 mod operations;
 mod outage;
@@ -17,6 +19,7 @@ mod readings;
 mod reports;
 mod sidecar;
 mod spans;
+mod stock_envoy;
 mod tools;
 mod workloads;
 
