@@ -263,7 +263,7 @@ fn header_operations_of_rules_reach_the_service_and_the_client() -> Result<()> {
 #[test]
 fn a_quota_limits_each_user_of_a_stock_envoy() -> Result<()> {
     require_part!(Envoy);
-    let mesh = TestMesh::new()?.with_file("quota.yaml", include_str!("user_quota.yaml"))?;
+    let mesh = TestMesh::new()?.with_demo_file("quota.yaml")?;
     let envoy =
         StockEnvoy::start(mesh, |options| options.rate_limit_domain = Some("requests.default"))?;
     for _ in 0..3 {
