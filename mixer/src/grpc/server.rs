@@ -18,7 +18,7 @@ use super::access_log::AccessLog;
 use super::connection_limits::ConnectionLimits;
 use super::deadline::Deadline;
 use super::ext_authz::ExtAuthz;
-use super::health::{follow_readiness, name_of};
+use super::health::{follow_readiness, name_of, reporter};
 use super::mixer_service::MixerService;
 use super::open_files::connections_within;
 use super::rate_limit::RateLimits;
@@ -85,7 +85,6 @@ impl GrpcPort {
         let rate_limits =
             RateLimitServiceServer::new(rate_limits).max_decoding_message_size(max_message);
         let mixer = MixerService { mixer, max_message_bytes: max_message };
-        let (reporter, health) = tonic_health::server::health_reporter();
         let names = [
             name_of(&mixer),
             name_of(&watch),
@@ -93,6 +92,7 @@ impl GrpcPort {
             name_of(&access_log),
             name_of(&rate_limits),
         ];
+        let (reporter, health) = reporter(&names).await;
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(mesh_api::DESCRIPTORS)

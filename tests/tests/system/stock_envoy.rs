@@ -163,6 +163,7 @@ fn a_connection_that_is_passed_on_is_reported_when_it_ends() -> Result<()> {
     stream.write_all(request)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
+    drop(stream);
     ensure!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     wait_until("its bytes to be counted", LIMIT, || {
         let series = envoy.mixer().series()?;
