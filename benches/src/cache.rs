@@ -1,6 +1,5 @@
 //! What a check costs: found in a sidecar, found in Mixer, or decided.
 
-mod expression;
 mod grpc;
 mod key;
 mod l1_hook;
@@ -28,6 +27,5 @@ pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
     figures.extend(mixer::run(effort)?);
     figures.extend(grpc::run(effort)?);
     figures.extend(wire::run(effort)?);
-    figures.extend(expression::run(effort)?);
     Ok(figures)
 }

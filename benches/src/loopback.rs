@@ -1,12 +1,10 @@
 use std::path::Path;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use clap::{Args, FromArgMatches};
 use http::uri::PathAndQuery;
-use mesh_runtime::{LogControl, LogFormat, LogLevelError, start_logs};
 use tempfile::TempDir;
 use testbed::free_address;
 use tokio::runtime::{Builder, Runtime};
@@ -45,10 +43,6 @@ pub(crate) struct Loopback {
     _config: TempDir,
 }
 
-/// A Mixer that is measured says only what is wrong.
-static LOG: LazyLock<Result<LogControl, LogLevelError>> =
-    LazyLock::new(|| start_logs(LogFormat::Text, "error"));
-
 impl Loopback {
     /// Starts both and waits until the first is ready. `compiled` keeps compiled adapters.
     ///
@@ -66,14 +60,12 @@ impl Loopback {
             ("--compile-cache", compiled.display().to_string()),
             ("--check-cache-bytes", cache_bytes.to_string()),
         ])?;
-        let log = LOG.as_ref().map_err(|cause| anyhow::anyhow!("{cause}"))?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let server = match threads {
             Threads::Own => Some(Builder::new_multi_thread().enable_all().build()?),
             Threads::Shared => None,
         };
-        let mut serving =
-            server.as_ref().unwrap_or(&runtime).spawn(mixer::serve(options, log.clone()));
+        let mut serving = server.as_ref().unwrap_or(&runtime).spawn(mixer::serve(options, None));
         let endpoint = Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true);
         let channel = runtime
             .block_on(async {

@@ -7,10 +7,12 @@
 
 mod cache;
 mod effort;
+mod expr;
 mod figures;
 mod loopback;
 mod measure;
 mod policy;
+mod quota;
 mod raw_codec;
 mod request;
 mod subject;
@@ -45,6 +47,10 @@ struct Options {
 enum Suite {
     /// What a check costs at each level of the cache
     Cache,
+    /// What expressions cost: each function and operator, and a match as policies have it
+    Expr,
+    /// What a quota costs in memory and in Redis
+    Quota,
 }
 
 fn main() -> ExitCode {
@@ -63,6 +69,8 @@ fn run(options: &Options) -> Result<()> {
     let json = options.json.as_deref().map(create).transpose()?;
     let figures = match options.suite {
         Suite::Cache => cache::run(&effort)?,
+        Suite::Expr => expr::run(&effort)?,
+        Suite::Quota => quota::run(&effort)?,
     };
     print!("{}", table::render(&figures, &effort));
     if let Some(mut file) = json {

@@ -1,13 +1,37 @@
 //! Generates the types from the `.proto` files, without a system `protoc`.
 
 use std::error::Error;
+use std::path::Path;
+use std::{env, fs};
 
-const FILES: [&str; 2] = ["istio/mixer/v1/mixer.proto", "mixmesh/v1/watch.proto"];
+use prost::Message;
+
+const FILES: [&str; 3] = ["etcd/rpc.proto", "istio/mixer/v1/mixer.proto", "mixmesh/v1/watch.proto"];
+
+const ENVOY_FILES: [&str; 3] = [
+    "envoy/service/accesslog/v3/als.proto",
+    "envoy/service/auth/v3/external_auth.proto",
+    "envoy/service/ratelimit/v3/rls.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(FILES, ["proto"])?;
-    let grpc = std::env::var_os("CARGO_FEATURE_GRPC").is_some();
-    tonic_prost_build::configure().build_client(grpc).build_server(grpc).compile_fds(files)?;
+    let feature = |name: &str| env::var_os(format!("CARGO_FEATURE_{name}")).is_some();
+    let mut names = FILES.to_vec();
+    if feature("ENVOY") {
+        names.extend(ENVOY_FILES);
+    }
+    let mut files = protox::compile(names, ["proto"])?;
+    let grpc = feature("GRPC");
+    tonic_prost_build::configure()
+        .build_client(grpc)
+        .build_server(grpc)
+        .compile_fds(files.clone())?;
+    // Reflection needs the definitions, not where they stand and what is said about them.
+    for file in &mut files.file {
+        file.source_code_info = None;
+    }
+    let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
+    fs::write(Path::new(&out).join("descriptors.bin"), files.encode_to_vec())?;
     Ok(())
 }

@@ -17,13 +17,13 @@ use tonic::transport::Channel;
 
 use crate::attributes::{Attributes, quotas};
 use crate::load::Load;
-use crate::mixer::{CALL_FAILED, TIMEOUT, connect};
+use crate::mixer::{CALL_FAILED, TIMEOUT, WrongArguments, call_headers, connect, refusal};
 use crate::output::Output;
 
 /// Ask a Mixer whether a request with these attributes may pass.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Mixer's gRPC port, host:port.
+    /// Mixer's gRPC port, host:port or unix:///path.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9091")]
     mixer: String,
 
@@ -33,6 +33,10 @@ pub(crate) struct Check {
     /// Quotas asked for, best effort: name=amount, separated by commas.
     #[arg(long, short, value_name = "NAME=AMOUNT")]
     quotas: Vec<String>,
+
+    /// Headers of the calls, such as a trace to join: traceparent=00-…-01. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    header: Vec<String>,
 
     #[command(flatten)]
     load: Load,
@@ -50,13 +54,15 @@ impl Check {
     /// Exits with 0 when every call said that the request may pass, with 1 when one said that it may not,
     /// with 3 when one was not answered.
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let quotas = quotas(&self.quotas)?;
-        let bag = self.attributes.bag()?;
+        let quotas = quotas(&self.quotas).context(WrongArguments)?;
+        let bag = self.attributes.bag().context(WrongArguments)?;
+        let headers = call_headers(&self.header).context(WrongArguments)?;
         let client = MixerClient::new(connect(&self.mixer).await?);
         let print = (self.print_response || self.load.is_single()).then_some(self.output);
         let call = move |number| {
-            let (client, request) = (client.clone(), request(&bag, &quotas, number));
-            async move { ask(client, request?, print).await }
+            let (client, headers) = (client.clone(), headers.clone());
+            let request = request(&bag, &quotas, number);
+            async move { ask(client, request?, headers, print).await }
         };
         let summary = self.load.run(call).await?;
         if !self.load.is_single() {
@@ -98,9 +104,11 @@ fn request(bag: &AttributeBag, quotas: &[(String, i64)], number: u32) -> Result<
 async fn ask(
     mut client: MixerClient<Channel>,
     request: CheckRequest,
+    headers: MetadataMap,
     print: Option<Output>,
 ) -> Result<String> {
     let mut request = Request::new(request);
+    *request.metadata_mut() = headers;
     request.set_timeout(TIMEOUT);
     request.metadata_mut().insert(
         "mixmesh-filter",
@@ -110,7 +118,7 @@ async fn ask(
         Ok(response) => response,
         Err(status) => {
             if print.is_some() {
-                eprintln!("Mixer refused the call: {}: {}", status.code(), status.message());
+                eprintln!("{}", refusal(&status));
             }
             return Ok(format!("{:?}", status.code()));
         }

@@ -49,11 +49,12 @@ enum Watched {
     Generations(watch::Generations),
 }
 
-/// A call without an answer is told apart from an answer that says no.
+/// A call without an answer is told apart from an answer that says no, and from a wrong command line.
 fn answered(result: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
     result.or_else(|cause| {
         eprintln!("Error: {cause:#}");
-        Ok(mixer::CALL_FAILED.into())
+        let is_wrong = cause.is::<mixer::WrongArguments>();
+        Ok(if is_wrong { mixer::WRONG_ARGUMENTS } else { mixer::CALL_FAILED }.into())
     })
 }
 

@@ -1,7 +1,6 @@
-use std::num::NonZeroU32;
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use mesh_api::mixer::v1::mixer_client::MixerClient;
 use mesh_api::mixer::v1::report_request::RepeatedAttributesSemantics;
@@ -13,29 +12,34 @@ use tonic::Request;
 
 use crate::attributes::Attributes;
 use crate::load::Load;
-use crate::mixer::{CALL_FAILED, TIMEOUT, connect};
+use crate::mixer::{CALL_FAILED, TIMEOUT, WrongArguments, call_headers, connect, refusal};
 use crate::output::Output;
 
 /// Reports larger than this are refused by a Mixer with its defaults.
-const MAX_BATCH: u32 = 10_000;
+const MAX_BATCH: i64 = 10_000;
 
 /// Tell a Mixer that requests with these attributes were served. Exits with 0 when it took all reports,
 /// with 2 when the command line is wrong, with 3 when it did not.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// Mixer's gRPC port, host:port.
+    /// Mixer's gRPC port, host:port or unix:///path.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9091")]
     mixer: String,
 
     #[command(flatten)]
     attributes: Attributes,
 
+    /// Headers of the calls, such as a trace to join: traceparent=00-…-01. May be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    header: Vec<String>,
+
     #[command(flatten)]
     load: Load,
 
     /// Requests told of in one report.
-    #[arg(long, value_name = "COUNT", default_value = "1")]
-    batch_size: NonZeroU32,
+    #[arg(long, value_name = "COUNT", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=MAX_BATCH))]
+    batch_size: u32,
 
     /// How the requests of one report are written.
     #[arg(long, value_enum, default_value_t = Encoding::Delta)]
@@ -62,23 +66,30 @@ enum Encoding {
 impl Report {
     /// Makes the reports.
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let batch = self.batch_size.get();
-        ensure!(batch <= MAX_BATCH, "--batch-size: at most {MAX_BATCH}");
-        let request = request(&self.attributes.bag()?, batch, self.encoding)?;
+        let bag = self.attributes.bag().context(WrongArguments)?;
+        let headers = call_headers(&self.header).context(WrongArguments)?;
+        let request = request(&bag, self.batch_size, self.encoding).context(WrongArguments)?;
         let client = MixerClient::new(connect(&self.mixer).await?);
         let print = self.print_response || self.load.is_single();
         let call = move |_| {
             let (mut client, mut request) = (client.clone(), Request::new(request.clone()));
+            *request.metadata_mut() = headers.clone();
             async move {
                 request.set_timeout(TIMEOUT);
-                let (outcome, told) = match client.report(request).await {
-                    Ok(_) => ("OK".to_owned(), String::new()),
-                    Err(status) => (format!("{:?}", status.code()), status.message().to_owned()),
-                };
-                if print {
-                    println!("{outcome} {told}");
+                match client.report(request).await {
+                    Ok(_) => {
+                        if print {
+                            println!("OK");
+                        }
+                        Ok("OK".to_owned())
+                    }
+                    Err(status) => {
+                        if print {
+                            eprintln!("{}", refusal(&status));
+                        }
+                        Ok(format!("{:?}", status.code()))
+                    }
                 }
-                Ok(outcome)
             }
         };
         let summary = self.load.run(call).await?;

@@ -227,8 +227,9 @@ impl CheckCache {
     pub(crate) fn export_size(&self) {
         self.answers.run_pending_tasks();
         let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        self.metrics.entries.set(clamp(self.answers.entry_count()));
-        self.metrics.bytes.set(clamp(self.answers.weighted_size()));
+        let usage = self.usage();
+        self.metrics.entries.set(clamp(usage.entries));
+        self.metrics.bytes.set(clamp(usage.bytes));
     }
 
     /// How much is in the cache, and how much may be.

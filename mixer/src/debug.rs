@@ -17,11 +17,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use mesh_config::ConfigSet;
+use mesh_config::{ConfigSet, SourceStatus};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::service::Mixer;
+use crate::source::describe;
 
 /// What the index lists; a test asks for each.
 const PAGES: [(&str, &str); 9] = [
@@ -38,25 +39,30 @@ const PAGES: [(&str, &str); 9] = [
 
 /// What the pages show. There is nothing to see before the first configuration.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Subject(Arc<OnceLock<Seen>>);
+pub(crate) struct Subject {
+    source: Arc<OnceLock<watch::Receiver<SourceStatus>>>,
+    seen: Arc<OnceLock<Seen>>,
+}
 
 #[derive(Debug)]
 struct Seen {
     mixer: Arc<Mixer>,
     configs: watch::Receiver<Arc<ConfigSet>>,
-    source: String,
+    source: Option<watch::Receiver<SourceStatus>>,
 }
 
 impl Subject {
-    /// Shows `mixer` from now on, and the newest of `configs`, which come from `source`.
-    pub(crate) fn show(
-        &self,
-        mixer: Arc<Mixer>,
-        configs: watch::Receiver<Arc<ConfigSet>>,
-        source: String,
-    ) {
+    /// Shows from now on how the source does from which the first configuration is awaited.
+    pub(crate) fn await_config(&self, source: watch::Receiver<SourceStatus>) {
+        // Awaited once in the life of a process.
+        let _awaited_before = self.source.set(source);
+    }
+
+    /// Shows `mixer` from now on, and the newest of `configs`.
+    pub(crate) fn show(&self, mixer: Arc<Mixer>, configs: watch::Receiver<Arc<ConfigSet>>) {
+        let source = self.source.get().cloned();
         // Shown once in the life of a process.
-        let _shown_before = self.0.set(Seen { mixer, configs, source });
+        let _shown_before = self.seen.set(Seen { mixer, configs, source });
     }
 }
 
@@ -72,10 +78,12 @@ pub(crate) fn debug_router(subject: Subject) -> Router {
 }
 
 fn page(subject: &Subject, show: fn(&Seen) -> Value) -> Response {
-    match subject.0.get() {
+    match subject.seen.get() {
         Some(seen) => pretty(&show(seen)),
         None => {
-            (StatusCode::SERVICE_UNAVAILABLE, "there is no configuration yet\n").into_response()
+            let source = subject.source.get().map(|status| describe(&status.borrow()));
+            let waiting = json!({ "awaited": "the first configuration", "source": source });
+            (StatusCode::SERVICE_UNAVAILABLE, pretty(&waiting)).into_response()
         }
     }
 }

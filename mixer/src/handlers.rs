@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::metrics::{Dispatches, Metrics};
+use crate::spans::WorkSpan;
 
 /// Batches that wait for a handler. At 100 requests a batch this is some ten thousand requests; what
 /// comes on top is counted as lost instead of growing without end.
@@ -34,7 +35,7 @@ pub(crate) struct HandlerUnit {
 
 #[derive(Debug)]
 pub(crate) enum HandlerState {
-    Built { built: BuiltHandler, reports: mpsc::Sender<ReportBatch> },
+    Built { built: BuiltHandler, reports: mpsc::Sender<QueuedBatch> },
     Missing { why: String },
 }
 
@@ -61,6 +62,13 @@ pub(crate) enum ReportBatch {
 pub(crate) struct QueueState {
     pub(crate) length: usize,
     pub(crate) limit: usize,
+}
+
+/// A batch that waits for its handler; the span is that of the waiting and the call.
+#[derive(Debug)]
+pub(crate) struct QueuedBatch {
+    batch: ReportBatch,
+    span: WorkSpan,
 }
 
 /// Why a handler gave no answer.
@@ -173,20 +181,21 @@ impl HandlerUnit {
     }
 
     /// Hands `batch` over without waiting.
-    pub(crate) fn enqueue(&self, batch: ReportBatch, metrics: &Metrics) {
+    pub(crate) fn enqueue(&self, batch: ReportBatch, span: WorkSpan, metrics: &Metrics) {
         let (lost, reason) = match &self.state {
             HandlerState::Missing { .. } => (batch, "not_built"),
             // A worker may take the batch before this returns: it is counted first.
             HandlerState::Built { reports, .. } => match reports.try_reserve() {
                 Ok(place) => {
                     metrics.report_queued.add(batch.len().cast_signed());
-                    place.send(batch);
+                    place.send(QueuedBatch { batch, span });
                     return;
                 }
                 Err(mpsc::error::TrySendError::Full(())) => (batch, "queue_full"),
                 Err(mpsc::error::TrySendError::Closed(())) => (batch, "worker_gone"),
             },
         };
+        span.failed(reason);
         metrics.report_elements_lost.with_label_values(&[reason]).inc_by(lost.len());
     }
 
@@ -262,11 +271,12 @@ impl std::fmt::Display for CallFailure {
 async fn work_off(
     name: String,
     handler: Arc<Handler>,
-    mut queue: mpsc::Receiver<ReportBatch>,
+    mut queue: mpsc::Receiver<QueuedBatch>,
     dispatches: Arc<Dispatches>,
     metrics: Metrics,
 ) {
-    while let Some(batch) = queue.recv().await {
+    while let Some(QueuedBatch { batch, span }) = queue.recv().await {
+        span.begins();
         metrics.report_queued.sub(batch.len().cast_signed());
         let started = Instant::now();
         let (template, outcome) = match &batch {
@@ -290,6 +300,7 @@ async fn work_off(
                 warn!(handler = name, count = failed.len(), first = %first, "an adapter refused instances");
             }
             Err(cause) => {
+                span.failed(cause.reason());
                 metrics
                     .report_elements_lost
                     .with_label_values(&[cause.reason()])

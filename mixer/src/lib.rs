@@ -9,6 +9,7 @@ mod check;
 mod check_cache;
 mod codes;
 mod debug;
+mod envoy;
 #[cfg(test)]
 mod fixture;
 mod generate;
@@ -24,6 +25,7 @@ mod report;
 mod serve;
 mod service;
 mod shedding;
+mod source;
 mod spans;
 mod validate;
 

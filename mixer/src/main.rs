@@ -57,7 +57,7 @@ fn serve(options: Options) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the threads that serve cannot be started")?
-        .block_on(mixer::serve(options, log))
+        .block_on(mixer::serve(options, Some(log)))
 }
 
 fn ask(probe: &Probe) -> ExitCode {

@@ -6,6 +6,7 @@
 mod check_cache;
 mod config;
 mod dispatch;
+mod front;
 mod grpc;
 mod handlers;
 mod name;
@@ -13,11 +14,12 @@ mod registrar;
 mod shedding;
 mod state;
 
-use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry};
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
 
 pub(crate) use self::check_cache::CheckCacheMetrics;
 pub(crate) use self::config::ConfigMetrics;
 pub(crate) use self::dispatch::Dispatches;
+pub(crate) use self::front::FrontMetrics;
 pub(crate) use self::grpc::GrpcMetrics;
 pub(crate) use self::handlers::HandlerMetrics;
 use self::name::Name;
@@ -59,6 +61,10 @@ pub struct Metrics {
     pub(crate) config_handlers: IntGauge,
     pub(crate) config_generation_changes: IntCounter,
     pub(crate) config: ConfigMetrics,
+    pub(crate) source_connected: IntGauge,
+    pub(crate) source_age: Gauge,
+    pub(crate) source_resyncs: IntCounter,
+    pub(crate) source_reconnects: IntCounter,
     pub(crate) handlers_built: IntCounter,
     pub(crate) handlers_reused: IntCounter,
     pub(crate) handlers_closed: IntCounter,
@@ -66,7 +72,8 @@ pub struct Metrics {
     pub(crate) shedding: SheddingMetrics,
     pub(crate) grpc: GrpcMetrics,
     pub(crate) connections: IntGauge,
-    pub(crate) connections_refused: IntCounter,
+    pub(crate) connections_refused: IntCounterVec,
+    pub(crate) front: FrontMetrics,
     pub(crate) watchers: IntGauge,
 }
 
@@ -119,6 +126,10 @@ impl Metrics {
             config_handlers: r.gauge(Name::ConfigHandlers),
             config_generation_changes: r.counter(Name::ConfigGenerationChanges),
             config: ConfigMetrics::new(&r),
+            source_connected: r.gauge(Name::SourceConnected),
+            source_age: r.float_gauge(Name::SourceAge),
+            source_resyncs: r.counter(Name::SourceResyncs),
+            source_reconnects: r.counter(Name::SourceReconnects),
             handlers_built: r.counter(Name::HandlersNew),
             handlers_reused: r.counter(Name::HandlersReused),
             handlers_closed: r.counter(Name::HandlersClosed),
@@ -126,7 +137,8 @@ impl Metrics {
             shedding: SheddingMetrics::new(&r),
             grpc: GrpcMetrics::new(&r),
             connections: r.gauge(Name::Connections),
-            connections_refused: r.counter(Name::ConnectionsRefused),
+            connections_refused: r.counters(Name::ConnectionsRefused),
+            front: FrontMetrics::new(&r),
             watchers: r.gauge(Name::Watchers),
             registry,
         }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod gone;
+mod grpc_port;
 mod listen_address;
 mod units;
 
@@ -14,13 +15,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use mesh_config::SourceLocation;
 use mesh_runtime::{LogFormat, SpanTarget};
+use mixer_workloads::WorkloadSource;
 
 use self::units::{duration, log_level};
 use crate::check_cache::DEFAULT_CACHE_BYTES;
 use crate::shedding::{Limits, RateLimit, SheddingMode, SheddingOptions};
 
 pub use self::arguments::{OptionsError, serve_arguments};
+pub(crate) use self::grpc_port::GrpcOptions;
 pub use self::listen_address::ListenAddress;
 
 /// Rules of this namespace hold for all namespaces.
@@ -38,10 +42,12 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub options: Option<PathBuf>,
 
-    /// Folder of configuration: YAML of the kinds attributemanifest, handler, instance and rule. Changes
-    /// take effect as they are saved.
-    #[arg(long, value_name = "DIR")]
-    pub config: PathBuf,
+    /// Where configuration is: a folder of YAML files, `etcd://HOST:PORT[,HOST:PORT]/PREFIX`,
+    /// `etcds://…?ca=FILE[&cert=FILE&key=FILE]` with TLS (either with `user=NAME&password-file=FILE`), or
+    /// `k8s://[?namespace=A,B&kubeconfig=FILE&context=NAME]`. Changes take effect as they are saved; while
+    /// the source is away, what was read stays in force.
+    #[arg(long, value_name = "DIR|URL")]
+    pub config: SourceLocation,
 
     /// How long to wait for the first configuration before giving up.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
@@ -89,6 +95,12 @@ pub struct Options {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_ROOT_NAMESPACE)]
     pub root_namespace: String,
 
+    /// Where the adapter `kubernetesenv` learns of workloads: a file of Kubernetes pods in YAML, such as
+    /// `kubectl get pods -A -o yaml` writes, or a folder of such files. Changes take effect within two
+    /// seconds. Without it no workload is known.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub workloads: Option<WorkloadSource>,
+
     /// Bound of the check cache in bytes; 0 turns it off.
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_CACHE_BYTES)]
     pub check_cache_bytes: u64,
@@ -120,6 +132,9 @@ pub struct Options {
     /// How log lines look: `text` or `json`.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+
+    #[command(flatten)]
+    pub(crate) grpc_port: GrpcOptions,
 }
 
 /// What happens under more load than can be served.
@@ -138,7 +153,8 @@ struct SheddingFlags {
     #[arg(long, value_name = "COUNT", default_value_t = 1024)]
     max_waiting_checks: u32,
 
-    /// Reports worked on at once; 0 takes one less than there are threads, at least one.
+    /// Reports worked on at once; 0 takes as many as there are threads, so that a check never waits for
+    /// more than one report on its thread.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     max_concurrent_reports: u32,
 
@@ -168,7 +184,7 @@ impl Options {
     pub fn shedding(&self) -> SheddingOptions {
         let flags = &self.shedding;
         let reports = match flags.max_concurrent_reports {
-            0 => u32::try_from(self.threads()).unwrap_or(u32::MAX).saturating_sub(1).max(1),
+            0 => u32::try_from(self.threads()).unwrap_or(u32::MAX),
             reports => reports,
         };
         let per_second = NonZeroU32::new(flags.max_requests_per_second);

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use mesh_attributes::Bag;
 use mesh_attributes::wire::ReportRequest;
 use mixer_expr::Evaluated;
+use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
 use smallvec::SmallVec;
 use tonic::Status;
@@ -18,7 +19,6 @@ use crate::generate::RememberedOutputs;
 use crate::handlers::{HandlerUnit, ReportBatch};
 use crate::instance::{FieldError, adapter_value};
 use crate::layered::Layered;
-use crate::metrics::Metrics;
 use crate::policy::rule::{Field, ReportCall, ReportInput, ReportRule, Target};
 use crate::service::Mixer;
 
@@ -43,7 +43,7 @@ impl Mixer {
             return Ok(());
         }
         let parent = mesh_runtime::parent_context(headers);
-        let _span = self.span("report", SpanKind::Server, parent.as_ref());
+        let span = self.span("report", SpanKind::Server, parent.as_ref());
         self.metrics.reports_received.inc_by(request.len() as u64);
         let mut outgoing = Outgoing::default();
         let policy = self.policy();
@@ -72,7 +72,7 @@ impl Mixer {
             element += 1;
         }
         let failed = std::mem::take(&mut outgoing.failed);
-        outgoing.send(&self.metrics);
+        outgoing.send(self, span.context());
         if bad.count > 0 {
             self.metrics.malformed_messages.with_label_values(&["report"]).inc_by(bad.count);
             return Err(Status::invalid_argument(format!(
@@ -191,20 +191,24 @@ impl Outgoing {
         }
     }
 
-    fn send(self, metrics: &Metrics) {
+    fn send(self, mixer: &Mixer, parent: Option<&Context>) {
+        let metrics = &mixer.metrics;
         let handlers = self.metrics.len() + self.log_entries.len() + self.nothing.len();
         let of_metrics = self.metrics.iter().map(|(_, batch)| batch.len());
         let instances = of_metrics.chain(self.log_entries.iter().map(|(_, batch)| batch.len()));
         metrics.dispatch_destinations.observe(handlers as f64);
         metrics.dispatch_instances.observe(instances.map(|len| len as f64).sum());
         for (handler, batch) in self.metrics {
-            handler.enqueue(ReportBatch::Metrics(batch), metrics);
+            let span = mixer.span(&handler.name, SpanKind::Internal, parent);
+            handler.enqueue(ReportBatch::Metrics(batch), span, metrics);
         }
         for (handler, batch) in self.log_entries {
-            handler.enqueue(ReportBatch::LogEntries(batch), metrics);
+            let span = mixer.span(&handler.name, SpanKind::Internal, parent);
+            handler.enqueue(ReportBatch::LogEntries(batch), span, metrics);
         }
         for (target, count) in self.nothing {
-            target.handler.enqueue(ReportBatch::Nothing(target.index, count), metrics);
+            let span = mixer.span(&target.handler.name, SpanKind::Internal, parent);
+            target.handler.enqueue(ReportBatch::Nothing(target.index, count), span, metrics);
         }
     }
 }

@@ -1,35 +1,33 @@
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_host::{AdapterHost, HostOptions, SeriesStore};
+use adapter_host::{AdapterHost, HostOptions, QuotaMetrics, SeriesStore};
 use anyhow::Context;
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
-use mesh_api::watch::v1::watch_server::WatchServer;
-use mesh_config::{ConfigSet, FolderSource};
+use mesh_config::{ConfigError, ConfigSet, Source, SourceFeed};
 use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
 };
+use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep};
-use tonic::transport::Server;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::debug::{Subject, debug_router};
-use crate::grpc::{MixerService, WatchService};
+use crate::grpc::GrpcPort;
 use crate::listener::Listener;
 use crate::metrics::{HandlerMetrics, Metrics, StateMetrics};
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
 use crate::service::Mixer;
-
-/// A connection that does not answer pings is dead.
-const KEEPALIVE: Duration = Duration::from_secs(20);
+use crate::source::export_status;
 
 /// How often metrics that are read from state are brought up to date.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -37,31 +35,35 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// How often a folder of configuration that is not there yet is looked for.
 const CONFIG_RETRY: Duration = Duration::from_millis(250);
 
-/// Serves until SIGTERM or SIGINT, then finishes what is under way. `log` is the process's own.
+/// Serves until SIGTERM or SIGINT, then finishes what is under way. `log` is that of the process,
+/// if it is to be steered by the HTTP port.
 ///
 /// # Errors
-/// When the configuration folder cannot be read, a port is taken, or the adapter host cannot start.
-/// Mistakes within the configuration are no errors: they are logged and shown at `/debug/config`.
-pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
+/// When the configuration folder, or a file that the source's URL names, cannot be read, a port is taken,
+/// or the adapter host cannot start. Mistakes within the configuration are no errors: they are logged and
+/// shown at `/debug/config`. Nor is a source that is away: it is waited for.
+pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     let configured = readiness.gate("configuration");
     let listening = readiness.gate("grpc");
     let mut tasks = Tasks::new();
 
+    let tls = options.grpc_port.open_tls(metrics.registry()).context("TLS of the gRPC port")?;
     let http = bind("HTTP", options.http).await?;
     let http_address = http.local_addr()?;
     let subject = Subject::default();
     // It answers before there is a configuration: a process that waits for one is alive.
     tasks.start("http", {
         let admin = admin_router(readiness.clone(), metrics.registry().clone());
-        let routes = admin.merge(debug_router(subject.clone())).merge(log_router(log.clone()));
+        let log = log.clone().map(log_router).unwrap_or_default();
+        let routes = admin.merge(debug_router(subject.clone())).merge(log);
         logged("http", serve_http(http, routes, tasks.drain_signal()))
     });
 
     let spans = options.spans.as_ref().map(|to| SpanExport::open("mixer", to)).transpose()?;
     let counts = spans.as_ref().map(|spans| Box::new(spans.counts()) as Box<_>);
-    metrics.registry().register(Box::new(StateMetrics::new(counts, Some(log.clone()))))?;
+    metrics.registry().register(Box::new(StateMetrics::new(counts, log.clone())))?;
     metrics.registry().register(Box::new(ProcessMetrics::new()))?;
     let adapters = match &options.adapters {
         Some(folder) => folder.clone(),
@@ -69,11 +71,41 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     };
     let host = AdapterHost::new(HostOptions {
         cache_dir: options.compile_cache.clone(),
+        quota_metrics: QuotaMetrics::register(metrics.registry())?,
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
-    let (source, configs) = open_config(&options).await?;
-    let first = configs.borrow().clone();
+    let workloads = match &options.workloads {
+        Some(WorkloadSource::Files(path)) => {
+            let exported = WorkloadMetrics::register(metrics.registry())?;
+            let index = Arc::clone(host.workloads());
+            Some(FileWorkloads::open(path.clone(), index, exported)?)
+        }
+        None => None,
+    };
+    let (source, mut feed) = open_config(&options).await?;
+    let drain = tasks.drain_signal();
+    tasks.start("configuration source", source.run(wait_for(drain.clone())));
+    let status = feed.status.clone();
+    tasks.start("source metrics", export_status(status.clone(), metrics.clone(), drain.clone()));
+    subject.await_config(status);
+    let mut first = None;
+    tasks
+        .run_until(async {
+            tokio::select! {
+                read = timeout(options.config_wait_timeout, feed.first()) => first = Some(read),
+                () = until_told_to_end() => {}
+            }
+        })
+        .await;
+    let Some(first) = first else {
+        tasks.drain(options.drain_timeout).await;
+        return Ok(());
+    };
+    let waited = options.config_wait_timeout.as_secs_f64();
+    let first = first.ok().flatten().with_context(|| {
+        format!("configuration source {} had nothing within {waited} s", options.config)
+    })?;
     let mut builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
     let policy = builder.build(&first).await;
     let tracer = spans.as_ref().map(SpanExport::tracer);
@@ -82,7 +114,7 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     let mixer = mixer.with_stale_window(options.check_cache_stale_window);
     let mixer = Arc::new(mixer.with_shedding(&options.shedding()));
     metrics.registry().register(Box::new(HandlerMetrics::new(&mixer)))?;
-    subject.show(Arc::clone(&mixer), configs.clone(), options.config.display().to_string());
+    subject.show(Arc::clone(&mixer), feed.configs.clone());
     configured.open();
 
     let grpc = Listener::bind(&options.grpc).await?;
@@ -94,13 +126,15 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
         "mixer serves"
     );
     let (give_back, given_back) = oneshot::channel();
-    let drain = tasks.drain_signal();
-    tasks.start("configuration source", source.run(wait_for(drain.clone())));
+    if let Some(workloads) = workloads {
+        tasks.start("workloads", workloads.run(wait_for(drain.clone())));
+    }
     tasks.start(
         "configuration",
-        follow(configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
+        follow(feed.configs, builder, Arc::clone(&mixer), drain.clone(), give_back),
     );
-    tasks.start("grpc", serve_grpc(grpc, Arc::clone(&mixer), options.clone(), drain.clone()));
+    let grpc = GrpcPort { listener: grpc, tls, readiness };
+    tasks.start("grpc", grpc.serve(Arc::clone(&mixer), options.clone(), drain.clone()));
     tasks.start(
         "prometheus",
         logged("prometheus", serve_http(prometheus, scrape(series), drain.clone())),
@@ -108,13 +142,7 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     tasks.start("metrics", refresh(Arc::clone(&mixer), log, drain));
     listening.open();
 
-    tasks.run_until(async {
-        if let Err(cause) = until_terminated().await {
-            error!(%cause, "signals cannot be received; the process will be killed instead of drained");
-            std::future::pending::<()>().await;
-        }
-    })
-    .await;
+    tasks.run_until(until_told_to_end()).await;
     info!("mixer drains");
     listening.close();
     tasks.drain(options.drain_timeout).await;
@@ -129,6 +157,13 @@ pub async fn serve(options: Options, log: LogControl) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn until_told_to_end() {
+    if let Err(cause) = until_terminated().await {
+        error!(%cause, "signals cannot be received; the process will be killed instead of drained");
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Adapters lie beside the executable's folder, as `cargo xtask build` leaves them.
 pub(crate) fn default_adapters() -> anyhow::Result<PathBuf> {
     let executable = std::env::current_exe().context("where the executable is")?;
@@ -137,18 +172,16 @@ pub(crate) fn default_adapters() -> anyhow::Result<PathBuf> {
     Ok(folder.join("adapters"))
 }
 
-/// The source of configuration, waited for as long as the options say.
-async fn open_config(
-    options: &Options,
-) -> anyhow::Result<(FolderSource, watch::Receiver<Arc<ConfigSet>>)> {
+/// The source of configuration. A folder that is not there is waited for as long as the options say.
+async fn open_config(options: &Options) -> anyhow::Result<(Source, SourceFeed)> {
     let give_up = Instant::now() + options.config_wait_timeout;
     let mut told = false;
     loop {
-        match FolderSource::open(&options.config) {
+        match Source::open(&options.config).await {
             Ok(opened) => return Ok(opened),
-            Err(cause) if Instant::now() >= give_up => {
+            Err(cause) if Instant::now() >= give_up || !may_come(&cause) => {
                 return Err(cause)
-                    .with_context(|| format!("configuration folder {}", options.config.display()));
+                    .with_context(|| format!("configuration source {}", options.config));
             }
             Err(cause) => {
                 if !std::mem::replace(&mut told, true) {
@@ -158,6 +191,11 @@ async fn open_config(
             }
         }
     }
+}
+
+/// A folder that is not there may be mounted yet; a wrong path will not become right.
+fn may_come(cause: &ConfigError) -> bool {
+    matches!(cause, ConfigError::ListFolder { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -189,24 +227,6 @@ async fn follow(
     let _process_ends = give_back.send(builder);
 }
 
-async fn serve_grpc(listener: Listener, mixer: Arc<Mixer>, options: Options, drain: Drain) {
-    let watch = WatchService::new(mixer.watch(), mixer.metrics().clone(), drain.clone());
-    let metrics = mixer.metrics().clone();
-    let connections = listener.connections(options.max_connections.get(), &metrics);
-    let served = Server::builder()
-        .layer(metrics.grpc)
-        .max_concurrent_streams(options.max_concurrent_streams.get())
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-        .add_service(MixerService { mixer, max_message_bytes: options.max_message_bytes })
-        .add_service(WatchServer::new(watch))
-        .serve_with_incoming_shutdown(connections, wait_for(drain))
-        .await;
-    if let Err(cause) = served {
-        error!(%cause, "the gRPC port failed");
-    }
-}
-
 fn scrape(series: Arc<SeriesStore>) -> Router {
     let text = move || {
         let mut text = String::new();
@@ -219,13 +239,13 @@ fn scrape(series: Arc<SeriesStore>) -> Router {
     Router::new().route("/metrics", get(text))
 }
 
-async fn refresh(mixer: Arc<Mixer>, log: LogControl, drain: Drain) {
+async fn refresh(mixer: Arc<Mixer>, log: Option<LogControl>, drain: Drain) {
     let mut ticks = tokio::time::interval(REFRESH);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
                 mixer.refresh_metrics();
-                log.tell_repeats();
+                log.iter().for_each(LogControl::tell_repeats);
             }
             () = drain.signaled() => return,
         }

@@ -8,8 +8,10 @@
 //! that reports, however many, take none from checks, and while checks wait reports are refused outright:
 //! a report that is lost is a gap in a graph, a check that is lost is a request that fails. Places are
 //! given in the order of asking; who waits too long is refused, because its caller has given up by then.
-//! An answer from the cache costs less than a refusal, so admission stands behind the cache. On top an
-//! operator may bound the rate: a check costs 1, a report the number of its elements.
+//! An answer from the cache costs less than a refusal, so admission stands behind the cache. The bound of
+//! all queues together is several times what one handler's queue takes: a handler that is stuck loses its
+//! own reports and no other's. On top an operator may bound the rate: a check costs 1, a report the number
+//! of its elements.
 //!
 //! Refused: mean latency, which Istio's Mixer uses. One slow back end raises it for everybody and then
 //! requests are shed that would not have touched that back end; and it falls only when requests pass, so
@@ -23,6 +25,8 @@ mod shed;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
@@ -73,7 +77,7 @@ pub struct Admission {
     rate: Option<Rate>,
     started: Instant,
     /// Milliseconds after `started` until which nothing is logged.
-    quiet_until: std::sync::atomic::AtomicU64,
+    quiet_until: AtomicU64,
     metrics: Metrics,
 }
 
@@ -184,7 +188,6 @@ impl Admission {
 
     /// Shedding is hot: one line a second says that it happens, the metrics say how much.
     fn log(&self, shed: &Shed) {
-        use std::sync::atomic::Ordering::Relaxed;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let now = millis(self.started.elapsed());
         let quiet = self.quiet_until.load(Relaxed);

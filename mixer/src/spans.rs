@@ -6,6 +6,7 @@ use crate::service::Mixer;
 
 /// A span of Mixer's own, when the request belongs to a trace and spans are exported; else nothing. It
 /// ends when it is dropped.
+#[derive(Debug)]
 pub(crate) struct WorkSpan(Option<Context>);
 
 impl Mixer {
@@ -27,6 +28,13 @@ impl WorkSpan {
     pub(crate) fn answered_from(&self, cache: CacheLevel) {
         if let Some(context) = &self.0 {
             context.span().set_attribute(KeyValue::new("mixmesh.cache", cache.name()));
+        }
+    }
+
+    /// What it waited for begins.
+    pub(crate) fn begins(&self) {
+        if let Some(context) = &self.0 {
+            context.span().add_event("begins", Vec::new());
         }
     }
 

@@ -223,14 +223,14 @@ fn tracing() -> Value {
     })
 }
 
-fn router() -> Value {
+pub(crate) fn router() -> Value {
     json!({
         "name": "envoy.filters.http.router",
         "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
     })
 }
 
-fn mixer_cluster(address: SocketAddr) -> Value {
+pub(crate) fn mixer_cluster(address: SocketAddr) -> Value {
     let http2 = json!({
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -244,7 +244,7 @@ fn cluster_of(version: &str) -> String {
     format!("greeter-{version}")
 }
 
-fn cluster(name: &str, address: SocketAddr) -> Value {
+pub(crate) fn cluster(name: &str, address: SocketAddr) -> Value {
     json!({
         "name": name,
         "type": "STATIC",
@@ -256,11 +256,11 @@ fn cluster(name: &str, address: SocketAddr) -> Value {
     })
 }
 
-fn socket(address: SocketAddr) -> Value {
+pub(crate) fn socket(address: SocketAddr) -> Value {
     json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
 }
 
-fn with(mut object: Value, field: &str, value: Value) -> Value {
+pub(crate) fn with(mut object: Value, field: &str, value: Value) -> Value {
     object[field] = value;
     object
 }

@@ -88,6 +88,16 @@ impl Layout {
         self.setup().join("envoy")
     }
 
+    /// etcd as set-up found or unpacked it.
+    pub fn etcd(&self) -> PathBuf {
+        self.setup().join("etcd")
+    }
+
+    /// The Kubernetes API server as set-up built it.
+    pub fn kube_apiserver(&self) -> PathBuf {
+        self.setup().join("kube-apiserver")
+    }
+
     /// Prometheus as set-up found or unpacked it.
     pub fn prometheus(&self) -> PathBuf {
         self.setup().join("prometheus")

@@ -7,6 +7,7 @@
 
 mod envoy;
 mod envoy_config;
+mod etcd;
 mod greeter;
 pub mod http;
 mod layout;
@@ -21,6 +22,8 @@ mod redis;
 mod series;
 mod span_collector;
 mod stats;
+mod stock_envoy;
+mod stock_envoy_config;
 mod test_mesh;
 mod wait;
 mod watchdog;
@@ -29,6 +32,7 @@ mod zipkin;
 
 pub use envoy::{Envoy, WORKERS, validate_envoy};
 pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
+pub use etcd::{Etcd, EtcdWrite};
 pub use greeter::Greeter;
 pub use layout::{ENVOY_VERSION, Layout};
 pub use mesh::Mesh;
@@ -42,6 +46,8 @@ pub use redis::{Persistence, Redis};
 pub use series::{Sample, Series};
 pub use span_collector::SpanCollector;
 pub use stats::EnvoyStats;
+pub use stock_envoy::StockEnvoy;
+pub use stock_envoy_config::{StockEnvoyOptions, UpstreamTls};
 pub use test_mesh::TestMesh;
 pub use wait::wait_until;
 pub use whole_file::write_at_once;

@@ -13,7 +13,7 @@ const READY: Duration = Duration::from_secs(60);
 /// How to start a Mixer.
 #[derive(Debug, Clone)]
 pub struct MixerOptions {
-    /// The folder of its configuration.
+    /// The folder of its configuration, or the URL of another source.
     pub config: PathBuf,
     /// The folder of its adapters.
     pub adapters: PathBuf,
@@ -30,6 +30,8 @@ pub struct MixerOptions {
     pub zipkin: Option<String>,
     /// Further flags, as on a command line.
     pub flags: Vec<String>,
+    /// The file or folder of the pods that it knows.
+    pub workloads: Option<PathBuf>,
 }
 
 impl MixerOptions {
@@ -47,6 +49,7 @@ impl MixerOptions {
             prometheus: free_address()?,
             zipkin: None,
             flags: Vec::new(),
+            workloads: None,
         })
     }
 }
@@ -85,6 +88,9 @@ impl Mixer {
         }
         for flag in &options.flags {
             launch = launch.arg(flag);
+        }
+        if let Some(pods) = &options.workloads {
+            launch = launch.arg("--workloads").arg(pods);
         }
         let mut mixer = Self { options, launch, process: None };
         mixer.restart()?;

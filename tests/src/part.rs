@@ -11,6 +11,10 @@ pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
 pub enum Part {
     /// Envoy, which the system tests run.
     Envoy,
+    /// etcd, which holds configuration.
+    Etcd,
+    /// The Kubernetes API server, which holds configuration. Only its own tier needs it.
+    KubeApiserver,
     /// Prometheus, which scrapes the series.
     Prometheus,
     /// Redis, which keeps quota counters.
@@ -21,12 +25,15 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Envoy, Self::Prometheus, Self::Redis, Self::Zipkin];
+    pub const ALL: [Self; 6] =
+        [Self::Envoy, Self::Etcd, Self::KubeApiserver, Self::Prometheus, Self::Redis, Self::Zipkin];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Envoy => "Envoy",
+            Self::Etcd => "etcd",
+            Self::KubeApiserver => "kube-apiserver",
             Self::Prometheus => "Prometheus",
             Self::Redis => "Redis",
             Self::Zipkin => "Zipkin",
@@ -39,6 +46,13 @@ impl Part {
             Self::Envoy => {
                 "install Python 3 with venv and pip (Debian: apt-get install python3-venv), then \
                  `cargo xtask setup`"
+            }
+            Self::Etcd => {
+                "install it (Debian: apt-get install etcd-server), then `cargo xtask setup`"
+            }
+            Self::KubeApiserver => {
+                "install Go 1.26 or newer, then `cargo xtask test --tier kubernetes` builds it in some \
+                 ten minutes"
             }
             Self::Prometheus => {
                 "install it (Debian: apt-get install prometheus), then `cargo xtask setup`"
@@ -57,6 +71,8 @@ impl Part {
     pub fn is_present(self, layout: &Layout) -> bool {
         match self {
             Self::Envoy => layout.envoy().exists(),
+            Self::Etcd => layout.etcd().exists(),
+            Self::KubeApiserver => layout.kube_apiserver().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Redis => layout.redis().exists(),
             Self::Zipkin => layout.zipkin_jar().exists(),

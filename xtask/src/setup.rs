@@ -3,6 +3,9 @@
 
 mod apt;
 pub(crate) mod envoy;
+mod etcd;
+mod kube_apiserver;
+mod package;
 mod prometheus;
 mod redis;
 pub(crate) mod wasm_std;
@@ -32,7 +35,8 @@ pub(crate) struct Options {
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
-    let missing = parts(layout, &[Part::Prometheus, Part::Redis, Part::Zipkin], options.all);
+    let wanted = [Part::Etcd, Part::Prometheus, Part::Redis, Part::Zipkin];
+    let missing = parts(layout, &wanted, options.all);
     ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
 }
@@ -52,6 +56,8 @@ pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_java: bool) -> Vec<Pa
     let lock = lock(layout);
     let install = |part: Part| match part {
         Part::Envoy => envoy::ensure_installed(layout),
+        Part::Etcd => etcd::ensure_installed(layout),
+        Part::KubeApiserver => kube_apiserver::ensure_built(layout),
         Part::Prometheus => prometheus::ensure_installed(layout),
         Part::Redis => redis::ensure_installed(layout),
         Part::Zipkin => zipkin::ensure_installed(layout, with_java),

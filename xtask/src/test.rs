@@ -27,6 +27,19 @@ enum Tier {
     Unit,
     /// The real Envoy and a real Mixer
     System,
+    /// A real Kubernetes API server, which is built with Go; not part of a run of all tests
+    Kubernetes,
+}
+
+impl Tier {
+    /// What its tests need of the machine.
+    fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Unit => &[],
+            Self::System => &[Part::Envoy, Part::Etcd, Part::Prometheus, Part::Zipkin],
+            Self::Kubernetes => &[Part::Etcd, Part::KubeApiserver],
+        }
+    }
 }
 
 /// The package of the system tests.
@@ -41,13 +54,19 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     adapters::run(layout)?;
     if options.tier != Some(Tier::Unit) {
         // What is missing is noted by the tests that need it.
-        setup::parts(layout, &Part::ALL, false);
+        setup::parts(layout, options.tier.unwrap_or(Tier::System).parts(), false);
         build::development(layout)?;
     }
     let notes = tempfile::tempdir()?;
     for tests in invocations(layout, options) {
         let mut tests = tests;
         run_shown(tests.env(MISSING_PARTS, notes.path()))?;
+    }
+    if options.tier.is_none() {
+        progress::note(
+            "not part of this run: the tests against a Kubernetes API server, `cargo xtask test \
+             --tier kubernetes`",
+        );
     }
     conclude(&Part::noted_missing(notes.path()), options.all)
 }
@@ -66,8 +85,9 @@ fn invocations(layout: &Layout, options: &Options) -> Vec<Command> {
         None => cargo_test(&["--workspace", "--exclude", "xtask"]),
         Some(Tier::Unit) => cargo_test(&["--workspace", "--exclude", "xtask", "--exclude", SYSTEM]),
         Some(Tier::System) => cargo_test(&["--package", SYSTEM]),
+        Some(Tier::Kubernetes) => cargo_test(&["--package", SYSTEM, "--test", "kubernetes"]),
     }
-    if options.tier != Some(Tier::System) {
+    if matches!(options.tier, None | Some(Tier::Unit)) {
         cargo_test(&["--package", "xtask"]);
         let mut adapters = clean("cargo");
         adapters

@@ -3,6 +3,21 @@
 //! Types only: what the fields mean is decided where they are used. Generated at build time from
 //! `proto/`; never edited. The modules are named as the protobuf packages are.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
+
+/// `etcdserverpb`: what reading and following a prefix of etcd needs.
+pub mod etcdserverpb {
+    #![allow(
+        missing_docs,
+        unused_qualifications,
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/etcdserverpb.rs"));
+}
+
 /// Packages of `google`.
 pub mod google {
     /// `google.rpc`: the status that answers carry.
@@ -51,6 +66,29 @@ pub mod mixmesh {
     }
 }
 
+/// Packages of `xds`.
+#[cfg(feature = "envoy")]
+pub mod xds {
+    /// Packages of `xds.core`.
+    pub mod core {
+        /// `xds.core.v3`: parameters of a node.
+        pub mod v3 {
+            #![allow(
+                missing_docs,
+                unused_qualifications,
+                clippy::all,
+                clippy::allow_attributes_without_reason,
+                reason = "generated code"
+            )]
+            include!(concat!(env!("OUT_DIR"), "/xds.core.v3.rs"));
+        }
+    }
+}
+
+/// A `google.protobuf.FileDescriptorSet` of everything here: what gRPC reflection tells.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+pub use etcdserverpb as etcd;
 pub use google::rpc;
 pub use istio::mixer;
 pub use mixmesh as watch;

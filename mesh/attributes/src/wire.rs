@@ -14,6 +14,7 @@ mod error;
 mod reader;
 mod references;
 mod report;
+mod word_count;
 mod words;
 mod writer;
 
@@ -24,6 +25,7 @@ pub use encode::{ReportEncoder, encode_check_request};
 pub use error::{DecodeError, ElementError};
 pub use references::{MAX_REFERENCES, encode_references, resolve_references};
 pub use report::{ReportBags, ReportRequest};
+pub use word_count::{check_word_count, report_word_count};
 pub use words::MAX_WORDS;
 
 /// Field numbers of `CompressedAttributes`.

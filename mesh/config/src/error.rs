@@ -28,4 +28,28 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
+    /// The text names no source.
+    #[error("`{given}` names no source of configuration: {why}")]
+    Location {
+        /// The text.
+        given: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file beside the source cannot be read, such as a certificate.
+    #[error("cannot read {}, {purpose} of the configuration source", path.display())]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// What it is for.
+        purpose: &'static str,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing tells who and where the Kubernetes API server is.
+    #[error(
+        "no way to the Kubernetes API server: is there a kubeconfig file, with the context that is meant?"
+    )]
+    Kubernetes(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -9,27 +9,34 @@ mod attribute_types;
 mod catalog;
 mod dangling;
 mod error;
+mod etcd;
 mod folder;
 mod key;
+mod kubernetes;
 mod merge;
 mod nearest;
 mod origin;
 mod params;
 mod parse;
+mod plain;
 mod read;
 mod reference;
 mod resource;
 mod set;
 mod settings;
+mod source;
 mod yaml;
 
 pub use catalog::{CompiledAdapter, CompiledTemplate, FieldKind, FieldSchema, Variety};
 pub use error::ConfigError;
+pub use etcd::EtcdSource;
 pub use folder::FolderSource;
 pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
+pub use kubernetes::KubernetesSource;
 pub use origin::{Origin, Problem, Text};
 pub use params::Params;
 pub use parse::{Parsed, parse};
+pub use plain::{PlainDocument, PlainFiles, PlainState};
 pub use read::{read_files, read_folder};
 pub use reference::{Referred, UnresolvedReference};
 pub use resource::{
@@ -42,3 +49,7 @@ pub use resource::{
 };
 pub use set::{ConfigSet, Revision};
 pub use settings::{Setting, nearest_name, read_settings};
+pub use source::{
+    EtcdLocation, EtcdLogin, EtcdTls, KubernetesLocation, Source, SourceFeed, SourceLocation,
+    SourceStatus,
+};

@@ -85,6 +85,12 @@ impl Reader<'_> {
     }
 }
 
+/// What stands at `node`, with no names to know: a bare `yes` or `010` is text.
+pub(crate) fn plain(node: &Node) -> Value {
+    const NO_NAMES: ParamNames = ParamNames { compound: &[], booleans: &[], texts: &[] };
+    Reader { names: &NO_NAMES, problems: &mut Vec::new() }.json(node, node.line, false)
+}
+
 /// What is written where texts are wanted: keys are of the user's choice, and scalars are text
 /// whatever they look like.
 fn texts(node: &Node) -> Value {

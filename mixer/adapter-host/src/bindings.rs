@@ -12,6 +12,10 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "everything",
     ownership: Borrowing { duplicate_if_necessary: false },
-    imports: { "mixmesh:host/metrics": trappable },
+    imports: {
+        "mixmesh:host/metrics": trappable,
+        // It may wait for Redis.
+        "mixmesh:host/counters": async,
+    },
     exports: { default: async },
 });

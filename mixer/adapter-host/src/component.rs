@@ -147,7 +147,7 @@ fn allowed_imports(
         }
         let foreign =
             || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
-        let known = ["log", "clock", "metrics", "workloads"]
+        let known = ["log", "clock", "metrics", "workloads", "counters"]
             .iter()
             .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"));
         let (true, ComponentItem::ComponentInstance(instance)) = (known, &import.ty) else {

@@ -4,11 +4,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use mixer_quota::QuotaMetrics;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::compile_cache::CompileCache;
+use crate::counters::CounterStores;
 use crate::guest::GuestState;
 use crate::log_stream::LogStreams;
 use crate::series::SeriesStore;
@@ -28,9 +30,11 @@ pub struct HostOptions {
     pub max_memory: usize,
     /// The largest component file, in bytes.
     pub max_component: u64,
-    /// Whether the log streams that handlers name are opened. A host that only validates configuration
-    /// must not: the files belong to another machine.
+    /// Whether the log streams and quota stores that handlers name are opened. A host that only validates
+    /// configuration must not: files and servers belong to another machine.
     pub open_streams: bool,
+    /// What the quota stores count.
+    pub quota_metrics: QuotaMetrics,
 }
 
 /// Runs adapters. There is one in a process; it owns the threads that serve adapters and outlives the
@@ -47,6 +51,8 @@ pub struct AdapterHost {
     workloads: Arc<WorkloadIndex>,
     /// Missing when streams are not to be opened.
     log_streams: Option<LogStreams>,
+    /// Missing likewise.
+    counters: Option<CounterStores>,
 }
 
 /// An adapter's name and the SHA-256 of its component.
@@ -76,6 +82,7 @@ impl Default for HostOptions {
             // An adapter with a Python interpreter has 18 MiB.
             max_component: 64 << 20,
             open_streams: true,
+            quota_metrics: QuotaMetrics::default(),
         }
     }
 }
@@ -106,6 +113,7 @@ impl AdapterHost {
             series: Arc::default(),
             workloads: Arc::default(),
             log_streams: options.open_streams.then(LogStreams::default),
+            counters: options.open_streams.then(|| CounterStores::new(options.quota_metrics)),
         })
     }
 
@@ -151,6 +159,10 @@ impl AdapterHost {
 
     pub(crate) fn log_streams(&self) -> Option<&LogStreams> {
         self.log_streams.as_ref()
+    }
+
+    pub(crate) fn counters(&self) -> Option<&CounterStores> {
+        self.counters.as_ref()
     }
 
     fn loaded(&self, name: &str, digest: [u8; 32]) -> Option<Arc<Component>> {

@@ -8,6 +8,7 @@ mod batch;
 mod bindings;
 mod compile_cache;
 mod component;
+mod counters;
 mod error;
 mod guest;
 mod guest_text;
@@ -22,6 +23,7 @@ mod ticker;
 mod workloads;
 
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
+pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{FailedElement, LogBatch, MetricBatch};
 pub use self::component::{Component, Import};

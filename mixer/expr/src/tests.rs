@@ -1,6 +1,7 @@
 mod absence;
 mod bounds;
 mod cel;
+mod cel_model;
 mod cel_syntax;
 mod cel_types;
 mod compat;

@@ -78,45 +78,45 @@ impl Default for QuotaMetrics {
             IntCounterVec::new(Opts::new(name, help), labels).expect(ok)
         };
         let seconds = HistogramOpts::new(
-            "mixer_quota_redis_duration_seconds",
+            "mixer_quota_store_duration_seconds",
             "Time until Redis has answered an ask, or the time for it was over.",
         );
         Self {
             grants: by(
-                "mixer_quota_grants_total",
+                "mixer_quota_store_grants_total",
                 "Asks of which something was granted, by store; releases included.",
                 &["store"],
             ),
             denials: by(
-                "mixer_quota_denials_total",
+                "mixer_quota_store_denials_total",
                 "Asks of which nothing was granted, by store.",
                 &["store"],
             ),
             errors: by(
-                "mixer_quota_errors_total",
+                "mixer_quota_store_errors_total",
                 "Asks without a decision, by store and reason. `unknown` may have been granted.",
                 &["store", "reason"],
             ),
             grant_seconds: Histogram::with_opts(seconds.buckets(GRANT_SECONDS.to_vec())).expect(ok),
-            cells: gauge("mixer_quota_cells", "Counters in memory, unused ones included."),
+            cells: gauge("mixer_quota_store_cells", "Counters in memory, unused ones included."),
             remembered: gauge(
-                "mixer_quota_remembered_answers",
+                "mixer_quota_store_remembered",
                 "Answers in memory for repeated deduplication ids, forgotten ones included.",
             ),
             not_remembered: counter(
-                "mixer_quota_answers_not_remembered_total",
+                "mixer_quota_store_not_remembered_total",
                 "Answers not remembered for want of room; a repetition counts twice.",
             ),
             stores_away: gauge(
-                "mixer_quota_stores_away",
+                "mixer_quota_store_away",
                 "Redis servers that are not asked because they failed; a probe is under way.",
             ),
             outages: counter(
-                "mixer_quota_outages_total",
+                "mixer_quota_store_outages_total",
                 "Times that a Redis server failed so often that it was asked no more.",
             ),
             restarts: counter(
-                "mixer_quota_redis_restarts_total",
+                "mixer_quota_store_restarts_total",
                 "Restarts of Redis noticed; without persistence each may grant every limit once more.",
             ),
         }

@@ -81,7 +81,7 @@ impl Mixer {
         let prepared = self.prepare_check(bag, &generated, all);
         let Prepared { calls, headers, mut references, sampled, namespace } = prepared;
         self.metrics.dispatch_instances.observe(calls.len() as f64);
-        self.metrics.dispatch_destinations.observe(calls.len() as f64);
+        self.metrics.dispatch_destinations.observe(destinations(&calls) as f64);
         let outcomes = {
             let span = self.span("dispatch", SpanKind::Internal, span);
             join_all(calls.into_iter().map(|call| self.call(call, span.context()))).await
@@ -160,6 +160,15 @@ impl Mixer {
             }
         }
     }
+}
+
+/// How many handlers the calls go to. They are few: comparing all is faster than a set.
+fn destinations(calls: &[PreparedCall<'_>]) -> usize {
+    let handler = |call: &PreparedCall<'_>| Arc::as_ptr(&call.call.target.handler);
+    let is_first = |(at, call): &(usize, &PreparedCall<'_>)| {
+        calls[..*at].iter().all(|before| handler(before) != handler(call))
+    };
+    calls.iter().enumerate().filter(is_first).count()
 }
 
 /// Evaluates the header operations of `rules` and returns what they read of the request.

@@ -43,13 +43,12 @@ pub(super) fn page(seen: &Seen) -> Value {
 
 /// A newer revision than the policy's is being compiled.
 fn source(seen: &Seen, config: &ConfigSet, in_force: u64) -> Value {
-    json!({
-        "from": seen.source,
-        "revision": config.revision.0,
-        "in_force": config.revision.0 == in_force,
-        "resources": config.resources.len(),
-        "problems": config.problems.len(),
-    })
+    let mut source = match &seen.source {
+        Some(status) => crate::source::describe(&status.borrow()),
+        None => json!({}),
+    };
+    source["in_force"] = (config.revision.0 == in_force).into();
+    source
 }
 
 fn namespace(state: &NamespaceState) -> Value {

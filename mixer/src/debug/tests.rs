@@ -51,7 +51,7 @@ async fn pages(metrics: &Metrics) -> (Arc<Mixer>, Router) {
     let mixer = Arc::new(Mixer::new(policy, 1 << 20, metrics.clone(), None));
     let (_sender, configs) = watch::channel(Arc::new(config));
     let subject = Subject::default();
-    subject.show(Arc::clone(&mixer), configs, "the test".to_owned());
+    subject.show(Arc::clone(&mixer), configs);
     (mixer, debug_router(subject))
 }
 

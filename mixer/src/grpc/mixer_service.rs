@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::Body;
-use mesh_attributes::wire::ReportRequest;
+use mesh_attributes::GlobalWord;
+use mesh_attributes::wire::{ReportRequest, check_word_count, report_word_count};
 use tonic::body::Body as ResponseBody;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::server::{Grpc, NamedService, UnaryService};
@@ -74,6 +75,7 @@ impl UnaryService<Bytes> for Check {
         let mixer = Arc::clone(&self.0);
         Box::pin(async move {
             let (metadata, _, body) = request.into_parts();
+            require_known_words(check_word_count(&body))?;
             let answer = mixer.check(&body, &Caller::from_metadata(&metadata)).await?;
             Ok(respond(answer))
         })
@@ -90,6 +92,7 @@ impl UnaryService<Bytes> for Report {
         let mixer = Arc::clone(&self.0);
         Box::pin(async move {
             let (metadata, _, body) = request.into_parts();
+            require_known_words(report_word_count(&body))?;
             let elements = ReportRequest::decode(&body).map_or(1, |request| request.len());
             let cost = u32::try_from(elements).unwrap_or(u32::MAX);
             let _place = mixer.admission.enter(RequestKind::Report, cost).await?;
@@ -97,6 +100,19 @@ impl UnaryService<Bytes> for Report {
             Ok(Response::new(Bytes::new()))
         })
     }
+}
+
+/// Refuses a caller that knows a newer dictionary. The old proxy recognises the beginning of this text and
+/// falls back to the words that every version knows.
+fn require_known_words(caller_knows: u32) -> Result<(), Status> {
+    if caller_knows as usize <= GlobalWord::COUNT {
+        return Ok(());
+    }
+    Err(Status::invalid_argument(format!(
+        "Request could not be processed due to invalid global dictionary: Mixer knows {} words, the caller \
+         {caller_knows}; is the caller newer?",
+        GlobalWord::COUNT
+    )))
 }
 
 impl Caller {

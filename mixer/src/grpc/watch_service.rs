@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status};
 use tracing::info;
 
+use super::connection::Peer;
 use crate::metrics::Metrics;
 use crate::policy::Announcement;
 
@@ -49,7 +50,7 @@ impl Watch for WatchService {
         request: Request<GenerationsRequest>,
     ) -> Result<Response<Self::GenerationsStream>, Status> {
         let watcher: String = request.get_ref().watcher.chars().take(MAX_WATCHER_NAME).collect();
-        info!(watcher, peer = ?request.remote_addr(), "a watch of generations begins");
+        info!(watcher, peer = %Peer::of(&request), "a watch of generations begins");
         let watcher = Watcher {
             known: None,
             announcements: self.announcements.clone(),
@@ -100,10 +101,11 @@ impl Watcher {
 }
 
 /// Keeps a gauge at the number of values that live.
-struct Counted(IntGauge);
+#[derive(Debug)]
+pub(super) struct Counted(IntGauge);
 
 impl Counted {
-    fn new(gauge: IntGauge) -> Self {
+    pub(super) fn new(gauge: IntGauge) -> Self {
         gauge.inc();
         Self(gauge)
     }

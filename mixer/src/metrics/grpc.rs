@@ -247,3 +247,75 @@ impl<B: Body<Data = Bytes> + Unpin> Body for MeasuredBody<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::BodyExt as _;
+    use prometheus::Registry;
+    use tonic::Status;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    /// Answers by what the request's path says.
+    #[derive(Clone)]
+    struct Answers;
+
+    impl Service<Request<GrpcBody>> for Answers {
+        type Response = Response<GrpcBody>;
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<Response<GrpcBody>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<GrpcBody>) -> Self::Future {
+            let answer = match request.uri().path() {
+                "/istio.mixer.v1.Mixer/Check" => {
+                    let mut trailers = HeaderMap::new();
+                    trailers.insert("grpc-status", "0".parse().unwrap());
+                    let message = http_body_util::Full::new(Bytes::from_static(b"12345"));
+                    let body = message.with_trailers(async { Some(Ok(trailers)) });
+                    Response::new(GrpcBody::new(body))
+                }
+                _ => Status::unavailable("away").into_http(),
+            };
+            std::future::ready(Ok(answer))
+        }
+    }
+
+    fn text(registry: &Registry) -> String {
+        prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn calls_are_counted_by_method_and_status_wherever_the_status_stands() {
+        let metrics = Metrics::new();
+        let mut service = metrics.grpc.layer(Answers);
+        for path in ["/istio.mixer.v1.Mixer/Check", "/istio.mixer.v1.Mixer/Report", "/a.B/C"] {
+            let body = GrpcBody::new(http_body_util::Full::new(Bytes::from_static(b"123")));
+            let answer = service.call(Request::post(path).body(body).unwrap()).await.unwrap();
+            answer.into_body().collect().await.unwrap();
+        }
+        // Its client goes away before the answer's end.
+        let request = Request::post("/istio.mixer.v1.Mixer/Check").body(GrpcBody::empty()).unwrap();
+        drop(service.call(request).await.unwrap());
+        let text = text(metrics.registry());
+        for (method, status) in [
+            ("istio.mixer.v1.Mixer/Check", "OK"),
+            ("istio.mixer.v1.Mixer/Check", "CANCELLED"),
+            ("istio.mixer.v1.Mixer/Report", "UNAVAILABLE"),
+            ("_other", "UNAVAILABLE"),
+        ] {
+            let line = format!(
+                "grpc_io_server_completed_rpcs{{grpc_server_method=\"{method}\",grpc_server_status=\"{status}\"}} 1"
+            );
+            assert!(text.contains(&line), "{line} in\n{text}");
+        }
+        let sent = "grpc_io_server_sent_bytes_per_rpc_sum{grpc_server_method=\"istio.mixer.v1.Mixer/Check\"} 5";
+        assert!(text.contains(sent), "{text}");
+    }
+}

@@ -96,7 +96,7 @@ table! {
     DispatchesTotal Counter "mixer_runtime_dispatches_total" ["meshFunction", "handler", "adapter", "error"] 4000 "Calls of adapters, by template and handler; series beyond the budget are left out."
     DispatchSeconds Histogram "mixer_runtime_dispatch_duration_seconds" ["meshFunction", "handler", "adapter", "error"] 4000 "Time of calls of adapters, by template and handler; series beyond the budget are left out."
 
-    ConfigRevision Gauge "mixer_config_revision" [] 1 "Revision of the configuration in force: the newest modification time of its folder, ns."
+    ConfigRevision Gauge "mixer_config_revision" [] 1 "Revision of the configuration in force: that of etcd or Kubernetes, or a folder's newest modification time in ns."
     ConfigSnapshots Counter "mixer_config_snapshots_total" [] 1 "Configurations that came into force."
     ConfigProblems Gauge "mixer_config_problems" [] 1 "Mistakes in the configuration, listed at /debug/config."
     ConfigGenerationChanges Counter "mixer_config_generation_changes_total" [] 1 "Changes of a namespace's check generation."
@@ -113,6 +113,11 @@ table! {
     ConfigTemplateErrors Gauge "mixer_config_template_config_errors_total" [] 1 "Mistakes in templates."
     ConfigAdapters Gauge "mixer_config_adapter_info_configs_total" [] 1 "Adapters configured."
     ConfigAdapterErrors Gauge "mixer_config_adapter_info_config_errors_total" [] 1 "Mistakes in adapters."
+
+    SourceConnected Gauge "mixer_config_source_connected" [] 1 "Whether the configuration source is reached."
+    SourceAge Gauge "mixer_config_source_age_seconds" [] 1 "Time since the configuration source last knew that it had the newest data, or since the start while it has none."
+    SourceResyncs Counter "mixer_config_source_resyncs_total" [] 1 "Times that all configuration was read anew."
+    SourceReconnects Counter "mixer_config_source_reconnects_total" [] 1 "Times that the connection to the configuration source was made anew."
 
     HandlersNew Counter "mixer_handler_new_handlers_total" [] 1 "Handlers built."
     HandlersReused Counter "mixer_handler_reused_handlers_total" [] 1 "Handlers kept over a change of the configuration."
@@ -143,8 +148,16 @@ table! {
     SheddingWaiting Gauge "mixer_loadshedding_waiting" ["kind"] 2 "Requests that wait to be worked on."
 
     Connections Gauge "mixer_grpc_connections" [] 1 "Open connections to the gRPC port."
-    ConnectionsRefused Counter "mixer_grpc_connections_refused_total" [] 1 "Connections to the gRPC port closed at once because there were too many."
+    ConnectionsRefused Counter "mixer_grpc_connections_refused_total" ["reason"] 10 "Connections to the gRPC port that were closed before the first call, by reason."
     Watchers Gauge "mixer_watchers" [] 1 "Open watches of generations."
+
+    ExtAuthzRequests Counter "mixer_ext_authz_requests_total" ["answer"] 3 "Requests that Envoy's external authorization asked about, by answer."
+    HeaderOperationsUntold Counter "mixer_ext_authz_header_operations_untold_total" [] 1 "Header operations that Envoy's external authorization has no words for."
+    AccessLogStreams Gauge "mixer_access_log_streams" [] 1 "Open streams of access logs."
+    AccessLogStreamsRefused Counter "mixer_access_log_streams_refused_total" ["reason"] 2 "Streams of access logs that Mixer ended, by reason."
+    AccessLogEntries Counter "mixer_access_log_entries_total" ["protocol", "result"] 8 "Entries of access logs, by protocol and what became of them."
+    AccessLogTagsRefused Counter "mixer_access_log_tags_refused_total" [] 1 "Custom tags of access logs that are named like an attribute and are none."
+    RateLimitDescriptors Counter "mixer_rate_limit_descriptors_total" ["answer"] 3 "Descriptors that Envoy asked the rate limit service about, by answer."
 
     ServerCompleted Counter "grpc_io_server_completed_rpcs" ["grpc_server_method", "grpc_server_status"] 300 "Calls of gRPC methods that ended, by status."
     ServerLatency Histogram "grpc_io_server_server_latency" ["grpc_server_method"] 20 "Time of calls of gRPC methods, in milliseconds."

@@ -29,7 +29,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     let file = "grpc: 127.0.0.1:1\nconfig: /etc/mesh\nlog-format: json\nworker-threads: 3\n";
     let options = parse(&["--grpc", "127.0.0.1:2", "--options", "@"], file).unwrap();
     assert_eq!(options.grpc.to_string(), "127.0.0.1:2");
-    assert_eq!(options.config, PathBuf::from("/etc/mesh"));
+    assert_eq!(options.config, SourceLocation::Folder("/etc/mesh".into()));
     assert_eq!(options.log_format, LogFormat::Json);
     assert_eq!(options.threads(), 3);
     assert_eq!(options.drain_timeout, Duration::from_secs(10));

@@ -17,6 +17,7 @@ use adapter_host::{
     AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits,
 };
 use mesh_config::{CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -192,7 +193,7 @@ impl PolicyBuilder {
         let name = resource.key.handler_label();
         let handler_spec = HandlerSpec {
             name: name.clone(),
-            params: spec.params.value().clone(),
+            params: parameters(adapter, spec.params.value()),
             instances: instances.clone(),
             limits: Limits::default(),
         };
@@ -269,6 +270,24 @@ pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
         Spec::Handler(handler) => handler.adapter.compiled(),
         _ => None,
     }
+}
+
+/// The parameters. `memquota` and `redisquota` are one component, which the server tells apart: Istio's
+/// `redisquota` has one by default.
+fn parameters(adapter: CompiledAdapter, given: &Value) -> Value {
+    const SERVER: &str = "redis_server_url";
+    let mut parameters = given.clone();
+    let is_named = [SERVER, "redisServerUrl"]
+        .iter()
+        .any(|name| given.get(name).is_some_and(|url| !url.is_null() && url.as_str() != Some("")));
+    if let Value::Object(fields) = &mut parameters
+        && adapter == CompiledAdapter::RedisQuota
+        && !is_named
+    {
+        fields.remove("redisServerUrl");
+        fields.insert(SERVER.to_owned(), "localhost:6379".into());
+    }
+    parameters
 }
 
 fn problem(resource: &Resource, message: String) -> Problem {

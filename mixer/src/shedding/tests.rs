@@ -1,9 +1,16 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use adapter_host::{AdapterHost, HostOptions};
+use mesh_attributes::AttributeBag;
+use mesh_attributes::wire::encode_check_request;
+use mesh_config::ConfigSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::check::{CacheLevel, Caller};
+use crate::policy::PolicyBuilder;
+use crate::service::Mixer;
 
 fn admission(change: impl FnOnce(&mut SheddingOptions)) -> (Admission, Metrics) {
     let mut options = SheddingOptions {
@@ -111,6 +118,29 @@ async fn a_rate_says_when_to_come_again() {
     assert_eq!((refused.reason, refused.retry_after.as_millis()), (ShedReason::Rate, 100));
     tokio::time::advance(refused.retry_after).await;
     assert!(admission.enter(RequestKind::Check, 1).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_from_the_cache_needs_no_place() {
+    let metrics = Metrics::new();
+    let host = AdapterHost::new(HostOptions::default()).unwrap();
+    let mut builder = PolicyBuilder::new(host, "".into(), "istio-system", metrics.clone());
+    let policy = builder.build(&ConfigSet::default()).await;
+    let (admission, _) = admission(|options| options.check = Limits { concurrent: 1, waiting: 0 });
+    let mut mixer = Mixer::new(policy, 1 << 20, metrics, None);
+    mixer.admission = admission;
+    let check = async |namespace: &str| {
+        let bag = AttributeBag::new().with("destination.namespace", namespace);
+        let mut request = Vec::new();
+        encode_check_request(&bag, "", &[], &mut request);
+        mixer.check(&request, &Caller::default()).await.map(|answer| answer.cache)
+    };
+    assert_eq!(check("known").await.unwrap(), CacheLevel::Miss);
+    let _only_place = mixer.admission.try_enter(RequestKind::Check, 1).unwrap();
+    assert_eq!(check("known").await.unwrap(), CacheLevel::L2);
+    let refused = check("new").await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert!(refused.metadata().contains_key("grpc-retry-pushback-ms"), "{refused:?}");
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! Quota counters in a real Redis: shared by two stores, restarted, paused, and replaced by a liar.
 
 mod limits;
+mod mixers;
 mod outage;
 mod restart;
 

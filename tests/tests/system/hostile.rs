@@ -19,7 +19,7 @@ const MESSAGES: usize = 100;
 
 /// Hands over bytes that need not be a message.
 #[derive(Debug, Clone, Copy, Default)]
-struct Raw;
+pub(crate) struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;

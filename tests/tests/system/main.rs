@@ -6,16 +6,22 @@
 
 mod backends;
 mod caches;
+mod certificates;
 mod checks;
 mod components;
 mod edits;
+mod etcd;
+mod grpc_port;
 mod hostile;
+mod operations;
 mod outage;
 mod readings;
 mod reports;
 mod sidecar;
 mod spans;
+mod stock_envoy;
 mod tools;
+mod workloads;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.
 macro_rules! require_part {

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use crate::host::counters::{Failure, Grant, Request};
 use crate::host::log::Level;
 use crate::host::workloads::Pod;
 
@@ -16,6 +17,8 @@ struct Recorded {
     metrics: Vec<metrics::Definition>,
     series: Vec<String>,
     samples: BTreeMap<String, Vec<f64>>,
+    requests: Vec<Request>,
+    decisions: VecDeque<Result<Grant, Failure>>,
     now: i64,
     pods: Vec<Pod>,
 }
@@ -33,6 +36,17 @@ pub fn lines() -> String {
 /// The samples of each series, as `name{label="value"}`.
 pub fn samples() -> BTreeMap<String, Vec<f64>> {
     HOST.with_borrow(|host| host.samples.clone())
+}
+
+/// What counters were asked for, oldest first.
+pub fn counter_requests() -> Vec<Request> {
+    HOST.with_borrow(|host| host.requests.clone())
+}
+
+/// What the next request to a counter is answered with. Without that, all that is asked for is granted
+/// for a second.
+pub fn decide_next(decision: Result<Grant, Failure>) {
+    HOST.with_borrow_mut(|host| host.decisions.push_back(decision));
 }
 
 /// Sets the time, in nanoseconds since the Unix epoch. It stands still.
@@ -54,6 +68,19 @@ pub(crate) mod clock {
 
     pub(crate) fn monotonic() -> u64 {
         now().unsigned_abs()
+    }
+}
+
+pub(crate) mod counters {
+    use super::HOST;
+    use crate::host::counters::{Failure, Grant, Request};
+
+    pub(crate) fn take(request: &Request) -> Result<Grant, Failure> {
+        HOST.with_borrow_mut(|host| {
+            host.requests.push(request.clone());
+            let everything = Grant { amount: request.amount.abs(), valid_for: 1_000_000_000 };
+            host.decisions.pop_front().unwrap_or(Ok(everything))
+        })
     }
 }
 

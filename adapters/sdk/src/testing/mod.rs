@@ -9,4 +9,6 @@ pub use crate::bindings::base::exports::mixmesh::adapter::lifecycle::Instance as
 
 pub use self::calls::endpoint;
 pub use self::handler::{TestHandler, instance};
-pub use self::imports::{lines, messages, samples, set_now, set_pods};
+pub use self::imports::{
+    counter_requests, decide_next, lines, messages, samples, set_now, set_pods,
+};

@@ -99,6 +99,7 @@ impl<'a> WireBag<'a> {
     }
 
     /// The place of the attribute with this name, or the place in `custom` to insert it.
+    #[inline]
     pub(super) fn place(&self, name: Name<'_>) -> Result<usize, usize> {
         match name {
             Name::Global(word) => usize::from(self.global[word.index()]).checked_sub(1).ok_or(0),
@@ -140,6 +141,7 @@ impl<'a> WireBag<'a> {
         }
     }
 
+    #[inline]
     fn find(&self, name: &AttributeName) -> Option<Held<'a>> {
         let name = match name {
             AttributeName::Global(word) => Name::Global(*word),
@@ -148,6 +150,7 @@ impl<'a> WireBag<'a> {
         self.place(name).ok().map(|at| self.attributes[at].held)
     }
 
+    #[inline]
     fn value(&self, held: Held<'a>) -> Option<Value<'_>> {
         Some(match held {
             Held::String(v) => Value::String(v),
@@ -164,10 +167,12 @@ impl<'a> WireBag<'a> {
 }
 
 impl Bag for WireBag<'_> {
+    #[inline]
     fn get(&self, name: &AttributeName) -> Option<Value<'_>> {
         self.value(self.find(name)?)
     }
 
+    #[inline]
     fn get_key(&self, name: &AttributeName, key: &str) -> KeyState<'_> {
         match self.find(name) {
             None | Some(Held::Unknown(_)) => KeyState::MapAbsent,
@@ -234,6 +239,10 @@ impl<'a> WireMap<'a> {
 
 impl StringMap for WireMap<'_> {
     fn get(&self, key: &str) -> Option<&str> {
+        // In a few entries the processor looks faster from end to end than back and forth.
+        if self.entries.len() <= INLINE_ENTRIES {
+            return self.entries.iter().find(|(other, _)| *other == key).map(|(_, value)| *value);
+        }
         let found = self.entries.binary_search_by(|(other, _)| by_length(other, key)).ok()?;
         Some(self.entries[found].1)
     }

@@ -33,7 +33,7 @@ mod tracked;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use listing::list;
+pub(crate) use listing::{Stamp, list};
 pub(crate) use text::read_text;
 
 pub use source::FolderSource;

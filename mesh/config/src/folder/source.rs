@@ -1,14 +1,13 @@
 use std::future::Future;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::error;
 
 use super::activity::{Stopper, Waited};
-use super::follower::{Follower, Step};
-use crate::{ConfigError, ConfigSet};
+use super::follower::Follower;
+use crate::ConfigError;
+use crate::source::{Publisher, SourceFeed, explain};
 
 /// How long [`FolderSource::open`] waits for files that are just being written.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -21,11 +20,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// force what was read before and shows among the set's problems.
 pub struct FolderSource {
     follower: Follower,
-    sender: watch::Sender<Arc<ConfigSet>>,
+    publisher: Publisher,
 }
 
 impl FolderSource {
-    /// Reads the folder at `dir` and starts watching it; the receiver holds what was read.
+    /// Reads the folder at `dir` and starts watching it; the feed has what was read.
     ///
     /// Blocks the thread while it reads. Files that were changed within the last second must be at rest
     /// for half a second first; what is still being written after ten seconds is left out, as a
@@ -33,7 +32,7 @@ impl FolderSource {
     ///
     /// # Errors
     /// When the folder cannot be listed, or the process has no file descriptors left.
-    pub fn open(dir: &Path) -> Result<(Self, watch::Receiver<Arc<ConfigSet>>), ConfigError> {
+    pub fn open(dir: &Path) -> Result<(Self, SourceFeed), ConfigError> {
         let mut follower = Follower::new(dir)?;
         let limit = Instant::now() + START_LIMIT;
         loop {
@@ -43,8 +42,9 @@ impl FolderSource {
             }
             follower.wait_until(step.next.min(limit));
         }
-        let (sender, receiver) = watch::channel(Arc::clone(follower.set()));
-        Ok((Self { follower, sender }, receiver))
+        let (publisher, feed) = Publisher::new(&dir.display().to_string());
+        publisher.synced(follower.set());
+        Ok((Self { follower, publisher }, feed))
     }
 
     /// Follows the folder on a thread for blocking work until `shutdown` resolves, and publishes each
@@ -68,27 +68,20 @@ impl FolderSource {
         let mut next = Instant::now();
         while self.follower.wait_until(next) == Waited::Over {
             let step = match self.follower.step() {
-                Ok(step) => step,
-                Err(error) => self.follower.step_failed(&error),
+                Ok(step) => {
+                    self.publisher.contact();
+                    step
+                }
+                Err(error) => {
+                    self.publisher.lost(&explain(&error));
+                    self.follower.step_failed(&error)
+                }
             };
-            self.publish(&step);
+            self.publisher.publish(self.follower.set());
             next = step.next;
             if self.follower.pause(PAUSE) == Waited::Stopped {
                 return;
             }
-        }
-    }
-
-    fn publish(&self, step: &Step) {
-        if step.changed {
-            let set = self.follower.set();
-            info!(
-                revision = set.revision.0,
-                resources = set.resources.len(),
-                problems = set.problems.len(),
-                "The configuration changed."
-            );
-            self.sender.send_replace(Arc::clone(set));
         }
     }
 }

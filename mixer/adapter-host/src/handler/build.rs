@@ -13,6 +13,7 @@ use super::talk::TalkLimit;
 use super::{Handler, Surroundings};
 use crate::bindings::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::mixmesh::adapter::types;
+use crate::counters::Place;
 use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
 use crate::log_stream::Target;
@@ -54,6 +55,13 @@ impl Handler {
             })?;
             surroundings.stream.set(stream).expect("nobody else opens the handler's stream");
         }
+        if let Some(place) = handler.counter_place()?
+            && let Some(stores) = host.counters()
+        {
+            let counters = stores.open(&handler.spec.name, &place);
+            let counters = counters.map_err(|error| refused(place.field(), error.to_string()))?;
+            surroundings.counters.set(counters).expect("nobody else opens the handler's counters");
+        }
         handler.pool.put(first);
         Ok(Arc::new(handler))
     }
@@ -69,7 +77,8 @@ impl Handler {
     ) -> Result<(), BuildError> {
         let handler = Self::prepare(host, component, spec)?;
         handler.instantiate().await?;
-        handler.stream_target().map(drop)
+        handler.stream_target()?;
+        handler.counter_place().map(drop)
     }
 
     fn prepare(
@@ -101,6 +110,7 @@ impl Handler {
             talk: TalkLimit::new(spec.limits.log_rate, std::time::Instant::now()),
             stream: OnceLock::new(),
             writes_refused: AtomicU64::new(0),
+            counters: OnceLock::new(),
         };
         Ok(Self {
             parameters: spec.params.to_string(),
@@ -120,6 +130,15 @@ impl Handler {
         }
         let target = Target::from_parameters(&self.spec.params);
         target.map(Some).map_err(|problems| BuildError::Refused { problems })
+    }
+
+    /// Where the component's counters are, if it counts.
+    fn counter_place(&self) -> Result<Option<Place>, BuildError> {
+        if !self.component.can_call(&format!("mixmesh:host/counters@{VERSION}"), "take") {
+            return Ok(None);
+        }
+        let place = Place::from_parameters(&self.spec.params);
+        place.map(Some).map_err(|problem| BuildError::Refused { problems: vec![problem] })
     }
 
     /// Makes an instance of the component and configures it.

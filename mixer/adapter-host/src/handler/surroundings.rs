@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::talk::TalkLimit;
 use crate::WorkloadIndex;
 use crate::bindings::mixmesh::host::log::Level;
+use crate::counters::Counters;
 use crate::log_stream::{LogStream, Refusal};
 use crate::series::HandlerSeries;
 
@@ -21,6 +22,8 @@ pub(crate) struct Surroundings {
     /// Open from the end of the first `configure`, if the component can write at all.
     pub(super) stream: OnceLock<Arc<LogStream>>,
     pub(super) writes_refused: AtomicU64,
+    /// As the stream, if the component can count.
+    pub(crate) counters: OnceLock<Counters>,
 }
 
 impl Surroundings {

@@ -1,6 +1,7 @@
 //! What adapters can ask the host for: the interfaces of `mixmesh:host`.
 
 mod clock;
+mod counters;
 mod log;
 mod metrics;
 mod workloads;
@@ -17,7 +18,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     host::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-    host::workloads::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    host::workloads::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::counters::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
 impl types::Host for GuestState {}

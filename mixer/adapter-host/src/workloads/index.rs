@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::Pod;
 
-/// Pods that are kept. Kubernetes' own limit for a cluster; with some 1.5 kB each they take 200 MiB.
+/// Pods that are kept. Kubernetes' own limit for a cluster; with an estimated 1.5 kB each they take 200 MiB.
 pub const MAX_PODS: usize = 150_000;
 
 const UID_PREFIX: &str = "kubernetes://";

@@ -56,13 +56,21 @@ impl TestHandler {
         self.try_build(host, adapter).await.unwrap()
     }
 
+    pub(crate) async fn validate(
+        self,
+        host: &AdapterHost,
+        adapter: &Arc<Component>,
+    ) -> Result<(), BuildError> {
+        Handler::validate(host, Arc::clone(adapter), self.spec).await
+    }
+
     /// What the adapter finds wrong with the configuration.
     pub(crate) async fn problems(
         self,
         host: &AdapterHost,
         adapter: &Arc<Component>,
     ) -> Vec<String> {
-        match Handler::validate(host, Arc::clone(adapter), self.spec).await {
+        match self.validate(host, adapter).await {
             Err(BuildError::Refused { problems }) => {
                 problems.iter().map(ToString::to_string).collect()
             }

@@ -44,7 +44,8 @@ impl Arithmetic {
                 Self::Add => one + two,
                 Self::Subtract => one - two,
                 Self::Multiply => one * two,
-                Self::Divide | Self::Modulo => one / two,
+                Self::Divide => one / two,
+                Self::Modulo => one % two,
             }),
             (Value::Text(one), Value::Text(two)) => {
                 let mut joined = one.into_owned();

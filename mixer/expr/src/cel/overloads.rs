@@ -8,16 +8,18 @@ use crate::format::Format;
 use crate::syntax::ast::Comparison;
 use mesh_attributes::ValueType;
 
-/// The functions that are called without target, for hints.
-pub(crate) const FUNCTIONS: [&str; 22] = [
+/// What can be called, for hints.
+pub(crate) const FUNCTIONS: [&str; 24] = [
     "bool",
     "bytes",
     "conditional",
+    "contains",
     "dnsName",
     "double",
     "duration",
     "email",
     "emptyStringMap",
+    "endsWith",
     "has",
     "int",
     "ip",
@@ -26,12 +28,12 @@ pub(crate) const FUNCTIONS: [&str; 22] = [
     "pick",
     "reverse",
     "size",
+    "startsWith",
     "string",
     "timestamp",
     "toLower",
     "uint",
     "uri",
-    "contains",
 ];
 
 /// The function `name` for arguments of these types, and the type of its outcome. Of a method the

@@ -4,7 +4,7 @@
 use super::ast::{Form, Node};
 use crate::AttributeTypes;
 
-/// The segments of a dotted name, from the first, with the places where they end a name.
+/// The segments of a dotted name, from the first; `None` when `node` is something else.
 pub(crate) fn segments(node: &Node) -> Option<Vec<&str>> {
     let mut segments = Vec::new();
     let mut node = node;

@@ -57,57 +57,85 @@ pub(crate) enum Key {
 }
 
 impl Op {
-    pub(crate) fn eval<'a, B: Bag + ?Sized>(&'a self, bag: &'a B) -> Result<Value<'a>, EvalError> {
-        Ok(match self {
-            Self::Constant(value) => value.borrow(),
-            Self::Attribute(name, of) => match bag.get(name) {
-                Some(held) => accept(name, *of, held)?,
-                None => Value::zero(*of),
-            },
-            Self::Present(name) => Value::Bool(bag.get(name).is_some()),
-            Self::Lookup(lookup) => match lookup.find(bag)? {
-                Ok(text) => Value::Text(text),
-                Err(key) => return Err(EvalError::NoSuchKey(key)),
-            },
-            Self::HasKey(lookup) => Value::Bool(lookup.find(bag)?.is_ok()),
-            Self::Place(operands) => place(&operands.0, &operands.1, bag)?,
-            Self::Member(operands) => Value::Bool(member(&operands.0, &operands.1, bag)?),
-            Self::List(elements) => {
-                Value::List(elements.iter().map(|e| e.eval(bag)).collect::<Result<_, _>>()?)
-            }
-            Self::Map(entries) => map(entries, bag)?,
-            Self::Pick(options) => return pick(options, bag),
-            Self::Conditional(operands) => {
-                let [condition, then, otherwise] = &**operands;
-                return if condition.truth(bag)? { then } else { otherwise }.eval(bag);
-            }
-            Self::All(terms) => Value::Bool(!settled(terms, false, bag)?),
-            Self::Any(terms) => Value::Bool(settled(terms, true, bag)?),
-            Self::Compare(how, operands) => {
-                let (left, right) = (operands.0.eval(bag)?, operands.1.eval(bag)?);
-                Value::Bool(left.compares(*how, &right)?)
-            }
-            Self::Fold(operator, operands) => return operator.fold(operands, bag),
-            Self::Matches(operands) => Value::Bool(operands.1.is_match(&operands.0.text(bag)?)),
-            Self::Call(function, arguments) => {
-                let mut values = SmallVec::<[Value<'a>; 2]>::new();
-                for argument in arguments {
-                    values.push(argument.eval(bag)?);
-                }
-                return function.call(&mut values);
-            }
-        })
-    }
-
     pub(crate) fn is_constant(&self) -> bool {
         matches!(self, Self::Constant(_))
     }
 
+    pub(crate) fn eval<'a, B: Bag + ?Sized>(&'a self, bag: &'a B) -> Result<Value<'a>, EvalError> {
+        match self {
+            Self::Constant(value) => Ok(value.borrow()),
+            Self::Attribute(name, of) => match bag.get(name) {
+                Some(held) => accept(name, *of, held),
+                None => Ok(Value::zero(*of)),
+            },
+            Self::Lookup(lookup) => match lookup.find(bag)? {
+                Ok(text) => Ok(Value::Text(text)),
+                Err(key) => Err(EvalError::NoSuchKey(key)),
+            },
+            Self::Place(operands) => place(&operands.0, &operands.1, bag),
+            Self::List(elements) => {
+                let elements: Result<_, _> = elements.iter().map(|e| e.eval(bag)).collect();
+                elements.map(Value::List)
+            }
+            Self::Map(entries) => map(entries, bag),
+            Self::Pick(options) => pick(options, bag),
+            Self::Conditional(operands) => {
+                let [condition, then, otherwise] = &**operands;
+                if condition.truth(bag)? { then } else { otherwise }.eval(bag)
+            }
+            Self::Fold(operator, operands) => operator.fold(operands, bag),
+            Self::Call(function, arguments) => call(*function, arguments, bag),
+            Self::Present(_)
+            | Self::HasKey(_)
+            | Self::Member(_)
+            | Self::All(_)
+            | Self::Any(_)
+            | Self::Compare(..)
+            | Self::Matches(_) => self.truth(bag).map(Value::Bool),
+        }
+    }
+
     /// The truth of an operand of type bool.
     pub(crate) fn truth<B: Bag + ?Sized>(&self, bag: &B) -> Result<bool, EvalError> {
-        match self.eval(bag)? {
-            Value::Bool(truth) => Ok(truth),
-            other => unreachable!("a truth was checked, {other:?} came"),
+        match self {
+            Self::Constant(Value::Bool(truth)) => Ok(*truth),
+            Self::Attribute(name, of) => match bag.get(name) {
+                Some(Held::Bool(truth)) => Ok(truth),
+                Some(held) => Err(WrongType::error(name, expected(*of), held)),
+                None => Ok(false),
+            },
+            Self::Present(name) => Ok(bag.get(name).is_some()),
+            Self::HasKey(lookup) => Ok(lookup.find(bag)?.is_ok()),
+            Self::Member(operands) => member(&operands.0, &operands.1, bag),
+            Self::All(terms) => settled(terms, false, bag).map(|is_false| !is_false),
+            Self::Any(terms) => settled(terms, true, bag),
+            Self::Compare(how, operands) => compare(*how, &operands.0, &operands.1, bag),
+            Self::Matches(operands) => Ok(operands.1.is_match(&operands.0.text(bag)?)),
+            other => match other.eval(bag)? {
+                Value::Bool(truth) => Ok(truth),
+                other => unreachable!("a truth was checked, {other:?} came"),
+            },
+        }
+    }
+
+    /// A text that is simply there, as in the attribute language: `None` leaves the matter to
+    /// [`Self::eval`], which reads the same again.
+    #[inline]
+    fn text_at_hand<'a, B: Bag + ?Sized>(&'a self, bag: &'a B) -> Option<&'a str> {
+        match self {
+            Self::Constant(Value::Text(text)) => Some(text),
+            Self::Attribute(name, ValueType::String) => match bag.get(name) {
+                Some(Held::String(text)) => Some(text),
+                _ => None,
+            },
+            Self::Lookup(lookup) => match (&lookup.map, &lookup.key) {
+                (Self::Attribute(name, _), Key::Constant(key)) => match bag.get_key(name, key) {
+                    KeyState::Value(text) => Some(text),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -172,6 +200,33 @@ fn settled<B: Bag + ?Sized>(terms: &[Op], wanted: bool, bag: &B) -> Result<bool,
         }
     }
     failed.map_or(Ok(false), Err)
+}
+
+fn compare<B: Bag + ?Sized>(
+    how: Comparison,
+    left: &Op,
+    right: &Op,
+    bag: &B,
+) -> Result<bool, EvalError> {
+    if let Some(text) = left.text_at_hand(bag)
+        && let Some(other) = right.text_at_hand(bag)
+    {
+        return Ok(how.holds_for_texts(text, other));
+    }
+    let left = left.eval(bag)?;
+    left.compares(how, &right.eval(bag)?)
+}
+
+fn call<'a, B: Bag + ?Sized>(
+    function: Function,
+    arguments: &'a [Op],
+    bag: &'a B,
+) -> Result<Value<'a>, EvalError> {
+    let mut values = SmallVec::<[Value<'a>; 2]>::new();
+    for argument in arguments {
+        values.push(argument.eval(bag)?);
+    }
+    function.call(&mut values)
 }
 
 fn pick<'a, B: Bag + ?Sized>(options: &'a [Op], bag: &'a B) -> Result<Value<'a>, EvalError> {

@@ -21,6 +21,18 @@ impl Comparison {
     }
 }
 
+impl Comparison {
+    /// Whether two texts satisfy it, by their bytes. Equality is quicker than order.
+    #[inline]
+    pub(crate) fn holds_for_texts(self, left: &str, right: &str) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            how => how.holds(Some(left.cmp(right))),
+        }
+    }
+}
+
 /// Two operands of a kind with one notion of equality and, where it has one, of order.
 pub(crate) struct Compare<K: Kind> {
     pub(crate) how: Comparison,
@@ -41,15 +53,20 @@ impl<K: Comparable> Compare<K> {
 }
 
 impl Compare<Text> {
-    /// As texts, by their bytes. Apart from the rest because equality is quicker than order.
+    /// As texts, by their bytes.
     pub(crate) fn eval_text<B: Bag + ?Sized>(&self, bag: &B) -> Result<bool, EvalError> {
+        let Some(left) = self.left.at_hand(bag) else { return self.eval_made(bag) };
+        let Some(right) = self.right.at_hand(bag) else { return self.eval_made(bag) };
+        Ok(self.how.holds_for_texts(left, right))
+    }
+
+    /// The same where a text has to be made first, or is not there. Apart from the rest, whose way would
+    /// be longer with this in it.
+    #[inline(never)]
+    fn eval_made<B: Bag + ?Sized>(&self, bag: &B) -> Result<bool, EvalError> {
         let left = self.left.eval(bag)?;
         let right = self.right.eval(bag)?;
-        Ok(match self.how {
-            Comparison::Equal => left == right,
-            Comparison::NotEqual => left != right,
-            how => how.holds(Some(left.cmp(&right))),
-        })
+        Ok(self.how.holds_for_texts(&left, &right))
     }
 }
 

@@ -55,6 +55,18 @@ impl Lookup {
         }
     }
 
+    /// The value under a constant key of an attribute, when it is there.
+    #[inline]
+    pub(crate) fn at_hand<'a, B: Bag + ?Sized>(&'a self, bag: &'a B) -> Option<&'a str> {
+        match (&self.map, &self.key) {
+            (Term::Attribute(name), Term::Constant(key)) => match bag.get_key(name, key) {
+                KeyState::Value(value) => Some(value),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The value on the left of `|`: `None` when map, key or the key's expression is absent.
     pub(crate) fn eval_if_present<'a, B: Bag + ?Sized>(
         &'a self,

@@ -1,6 +1,7 @@
 use mesh_attributes::{AttributeName, Bag, Value};
 
-use crate::program::kinds::Truth;
+use crate::program::kinds::{Text, Truth};
+use crate::program::text::TextOperation;
 use crate::program::typed::Typed;
 use crate::{EvalError, WrongType};
 
@@ -105,6 +106,24 @@ impl<K: Kind> Term<K> {
             }
             Self::Operation(operation) => K::operate_if_present(operation, bag),
             Self::Constant(_) | Self::Conditional(_) => self.eval(bag).map(Some),
+        }
+    }
+}
+
+impl Term<Text> {
+    /// The text, when it is simply there: a constant, or lying in the bag under a name or a key. `None`
+    /// leaves the matter to [`Self::eval`], which reads the same again. For the operands of comparisons,
+    /// most of which it spares an owner and an error.
+    #[inline]
+    pub(crate) fn at_hand<'a, B: Bag + ?Sized>(&'a self, bag: &'a B) -> Option<&'a str> {
+        match self {
+            Self::Constant(text) => Some(text),
+            Self::Attribute(name) => match bag.get(name) {
+                Some(Value::String(text)) => Some(text),
+                _ => None,
+            },
+            Self::Operation(TextOperation::Lookup(lookup)) => lookup.at_hand(bag),
+            _ => None,
         }
     }
 }

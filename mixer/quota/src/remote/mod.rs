@@ -70,6 +70,24 @@ impl RedisOptions {
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), timeout: Self::TIMEOUT, max_in_flight: 1024 }
     }
+
+    /// Whether a store can be opened with these options; connects to nothing.
+    ///
+    /// # Errors
+    /// When the address cannot be read or a bound is zero.
+    pub fn check(&self) -> Result<(), OpenError> {
+        self.server().map(drop)
+    }
+
+    fn server(&self) -> Result<Server, OpenError> {
+        if self.timeout.is_zero() {
+            return Err(OpenError::Zero { option: "timeout" });
+        }
+        if self.max_in_flight == 0 {
+            return Err(OpenError::Zero { option: "max_in_flight" });
+        }
+        Server::parse(&self.url)
+    }
 }
 
 impl std::fmt::Debug for RedisOptions {
@@ -87,16 +105,10 @@ impl RedisStore {
     /// within a tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be read or a bound is zero. A server that cannot be reached is none: asks
+    /// As [`RedisOptions::check`]. A server that cannot be reached is none: asks
     /// fail until it can.
     pub fn open(options: &RedisOptions, metrics: &QuotaMetrics) -> Result<Self, OpenError> {
-        if options.timeout.is_zero() {
-            return Err(OpenError::Zero { option: "timeout" });
-        }
-        if options.max_in_flight == 0 {
-            return Err(OpenError::Zero { option: "max_in_flight" });
-        }
-        let server = Server::parse(&options.url)?;
+        let server = options.server()?;
         let scripts = Arc::new(Scripts::default());
         let (sender, state) = watch::channel(State::Connecting);
         let keeper = Keeper {

@@ -318,8 +318,9 @@ fn the_revision_is_the_newest_time_and_never_goes_back_or_into_the_future() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_source_publishes_changes_until_it_is_shut_down() {
     let folder = TestFolder::new().with("a.yaml", &handler("a", 1));
-    let (source, mut sets) = FolderSource::open(folder.path()).unwrap();
-    assert_eq!(super::fixture::names_of(&sets.borrow_and_update()), ["a"]);
+    let (source, mut feed) = FolderSource::open(folder.path()).unwrap();
+    assert_eq!(super::fixture::names_of(&feed.first().await.unwrap()), ["a"]);
+    let crate::SourceFeed { configs: mut sets, mut status } = feed;
     let (shut_down, told) = oneshot::channel::<()>();
     let run = async {
         source.run(async { told.await.unwrap() }).await;
@@ -328,6 +329,12 @@ async fn the_source_publishes_changes_until_it_is_shut_down() {
         folder.write("b.yaml", &handler("b", 1));
         let both = sets.wait_for(|set| set.resources.len() == 2);
         tokio::time::timeout(super::fixture::PATIENCE, both).await.unwrap().unwrap();
+        fs::rename(folder.path(), folder.path().with_extension("away")).unwrap();
+        let away = status.wait_for(|status| !status.connected && status.error.is_some());
+        tokio::time::timeout(super::fixture::PATIENCE, away).await.unwrap().unwrap();
+        fs::rename(folder.path().with_extension("away"), folder.path()).unwrap();
+        let back = status.wait_for(|status| status.connected && status.error.is_none());
+        tokio::time::timeout(super::fixture::PATIENCE, back).await.unwrap().unwrap();
         shut_down.send(()).unwrap();
     };
     tokio::join!(run, observe);

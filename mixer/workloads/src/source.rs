@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where pods are learned of, as the command line names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkloadSource {
+    /// A file of pods in YAML, or a folder of such files.
+    Files(PathBuf),
+}
+
+impl FromStr for WorkloadSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            None if text.is_empty() => Err("a file or folder is needed".to_owned()),
+            None => Ok(Self::Files(text.into())),
+            Some(("file", path)) if path.starts_with('/') => Ok(Self::Files(path.into())),
+            Some((scheme, _)) => Err(format!(
+                "{scheme}:// is no place that pods can be learned of; name a file or folder of pods, \
+                 such as `kubectl get pods -A -o yaml` writes"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_and_other_places_are_refused_by_name() {
+        let files = |path: &str| Ok(WorkloadSource::Files(path.into()));
+        assert_eq!("pods.yaml".parse(), files("pods.yaml"));
+        assert_eq!("file:///etc/pods".parse(), files("/etc/pods"));
+        for refused in ["k8s://", "http://example.org/pods.yaml", "file://pods.yaml", ""] {
+            refused.parse::<WorkloadSource>().unwrap_err();
+        }
+        let told = "k8s://".parse::<WorkloadSource>().unwrap_err();
+        assert!(told.starts_with("k8s:// is no place"), "{told}");
+    }
+}
