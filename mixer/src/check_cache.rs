@@ -9,46 +9,61 @@
 //! A finite use count is leased: each sidecar that is given the answer gets a part of what is left, so
 //! that all of them together never use it more often than the handler allowed.
 //!
+//! While a handler is away an answer past its lifetime may be served for a set time, off by default: for
+//! a moment, a few times, and only by the policy in force. It never outlives what the handlers say: a
+//! denial, even one that cannot be kept, puts an end to every older allow for the same request. Uses that
+//! are spent stay spent: how often is the handler's own limit, which no window moves.
+//!
 //! Refused: a cache by whole bags (volatile attributes make every bag unique), flushing on edits (a
 //! metrics rule would empty it), and sharing entries between shapes that look compatible (an absent key
 //! and an absent map are different answers).
 
+mod entry;
+mod flights;
+mod shapes;
+
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use mesh_attributes::Bag;
-use mesh_cache_key::{Shape, ShapeId, ShapeTable, key_for};
+use mesh_cache_key::{Shape, key_for};
 use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 use serde::Serialize;
 
-use crate::answer::{EncodedAnswer, UseCount};
-use crate::metrics::Metrics;
+use self::flights::Flights;
+use crate::answer::UseCount;
+use crate::metrics::CheckCacheMetrics;
 use crate::policy::{Generation, Policy};
+
+pub(crate) use self::entry::{CachedAnswer, NewAnswer, Validity};
+pub(crate) use self::flights::{FlightKey, Turn};
+pub(crate) use self::shapes::NamespaceShapes;
 
 /// Default bound of the cache: room for 1.5 million answers of typical size.
 pub const DEFAULT_CACHE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// Part of the uses left that one sidecar is given: an eighth, so that a fleet shares an answer without
-/// the first sidecar keeping it all, and the last uses are not cut into crumbs.
-const LEASE_PART: i64 = 8;
-
 /// What moka keeps for each entry beside key and value: measured with a million small entries.
 const ENTRY_OVERHEAD: usize = 200;
 
+/// How long an answer past its lifetime may be used before its handlers are asked again.
+const STALE_LIFETIME: Duration = Duration::from_secs(1);
+
+/// How often it may be used in that time, the request that it answers included.
+const STALE_USES: i32 = 10;
+
 /// Tells the generation in force of each namespace.
 pub(crate) trait CurrentGenerations {
-    fn digest_of(&self, namespace: &str) -> [u8; 16];
+    fn generation_of(&self, namespace: &str) -> Generation;
 }
 
 impl CurrentGenerations for Policy {
-    fn digest_of(&self, namespace: &str) -> [u8; 16] {
-        self.for_namespace(namespace).generation.digest
+    fn generation_of(&self, namespace: &str) -> Generation {
+        self.for_namespace(namespace).generation
     }
 }
 
@@ -56,70 +71,39 @@ impl CurrentGenerations for Policy {
 #[derive(Debug)]
 pub(crate) struct CheckCache {
     answers: Cache<Box<[u8]>, Arc<CachedAnswer>, RandomState>,
+    /// Dispatches under way for what was not found.
+    pub(crate) flights: Arc<Flights>,
+    stale_window: Duration,
+    hash: RandomState,
     started: Instant,
-    metrics: Metrics,
+    metrics: CheckCacheMetrics,
 }
 
-/// The shapes of references that answers of one namespace had. Lives as long as the namespace does, over
-/// all its generations.
-#[derive(Debug, Default)]
-pub(crate) struct NamespaceShapes {
-    table: ArcSwap<ShapeTable>,
-    learning: Mutex<()>,
-}
-
+/// What a look-up led to.
 #[derive(Debug)]
-pub(crate) struct CachedAnswer {
-    new: NewAnswer,
-    expires: Instant,
-    /// Negative: without limit.
-    uses_left: AtomicI64,
-}
-
-/// An answer before it is cached.
-#[derive(Debug)]
-pub(crate) struct NewAnswer {
-    pub(crate) encoded: EncodedAnswer,
-    pub(crate) denied: bool,
-    /// The namespace that decided, and the generation of its policy.
-    pub(crate) namespace: Arc<str>,
-    pub(crate) generation: Generation,
+pub(crate) enum LookUp {
+    Hit(Hit),
+    /// Nothing. Requests with equal keys would have found the same.
+    Miss(FlightKey),
 }
 
 /// A cached answer, with what of it may be used now.
 #[derive(Debug)]
 pub(crate) struct Hit {
     pub(crate) cached: Arc<CachedAnswer>,
+    /// The generation in force, which is that of the answer; its revision may be higher.
+    pub(crate) generation: Generation,
     pub(crate) valid_duration: Duration,
     pub(crate) valid_use_count: UseCount,
 }
 
-impl CachedAnswer {
-    /// An answer that is for one request alone.
-    pub(crate) fn uncached(new: NewAnswer) -> Self {
-        Self { new, expires: Instant::now(), uses_left: AtomicI64::new(0) }
-    }
-
-    pub(crate) fn encoded(&self) -> &EncodedAnswer {
-        &self.new.encoded
-    }
-
-    pub(crate) fn denied(&self) -> bool {
-        self.new.denied
-    }
-
-    pub(crate) fn namespace(&self) -> &Arc<str> {
-        &self.new.namespace
-    }
-
-    pub(crate) fn generation(&self) -> Generation {
-        self.new.generation
-    }
-
-    /// Whether the policy that gave the answer is the one in force.
-    fn is_current(&self, policy: &impl CurrentGenerations) -> bool {
-        policy.digest_of(&self.new.namespace) == self.new.generation.digest
-    }
+/// An answer that was to be kept.
+#[derive(Debug)]
+pub(crate) struct Inserted {
+    pub(crate) answer: Arc<CachedAnswer>,
+    /// The caller's part of its uses: all of them when it could not be kept.
+    pub(crate) uses: UseCount,
+    pub(crate) kept: bool,
 }
 
 thread_local! {
@@ -128,10 +112,10 @@ thread_local! {
 }
 
 impl CheckCache {
-    pub(crate) fn new(bytes: u64, metrics: Metrics) -> Self {
-        metrics.check_cache_limit.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        let (expired, evicted) =
-            (metrics.check_cache_expired.clone(), metrics.check_cache_evicted.clone());
+    /// A cache of so many bytes; 0 turns it off.
+    pub(crate) fn new(bytes: u64, metrics: CheckCacheMetrics) -> Self {
+        metrics.limit.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let (expired, evicted) = (metrics.expired.clone(), metrics.evicted.clone());
         let answers = Cache::builder()
             .max_capacity(bytes)
             .eviction_listener(move |_key, _answer, cause| match cause {
@@ -142,7 +126,19 @@ impl CheckCache {
             .weigher(weigh)
             .expire_after(Lifetime)
             .build_with_hasher(RandomState::default());
-        Self { answers, started: Instant::now(), metrics }
+        Self {
+            answers,
+            flights: Flights::new(metrics.clone()),
+            stale_window: Duration::ZERO,
+            hash: RandomState::default(),
+            started: Instant::now(),
+            metrics,
+        }
+    }
+
+    /// The same, but answers are kept so long past their lifetime, see [`Self::look_up_stale`].
+    pub(crate) fn with_stale_window(self, stale_window: Duration) -> Self {
+        Self { stale_window, ..self }
     }
 
     /// The answer by the policy in force that fits `bag`, if one is cached, with a lease of its uses.
@@ -153,26 +149,46 @@ impl CheckCache {
         policy: &impl CurrentGenerations,
         bag: &impl Bag,
         now: Instant,
-    ) -> Option<Hit> {
-        let table = shapes.table.load();
+    ) -> LookUp {
+        let table = shapes.table();
+        let mut seen = shapes.seed();
         KEY.with_borrow_mut(|key| {
             for (id, shape) in table.iter() {
                 key_for(id, shape, bag, key);
-                let Some(cached) = self.answers.get(key.as_slice()) else { continue };
-                if !cached.is_current(policy) || cached.expires <= now {
-                    continue;
+                if let Some(hit) = self.fresh(key, policy, now) {
+                    table.touch(id);
+                    return LookUp::Hit(hit);
                 }
-                let Some(valid_use_count) = cached.lease() else { continue };
-                table.touch(id);
-                let valid_duration = cached.expires - now;
-                return Some(Hit { cached, valid_duration, valid_use_count });
+                seen = seen.rotate_left(5) ^ self.hash.hash_one(key.as_slice());
             }
-            None
+            LookUp::Miss(FlightKey(seen))
         })
     }
 
-    /// Keeps an answer for requests like `bag` and returns it with the caller's part of its uses: all of
-    /// them when the answer cannot be kept.
+    /// The newest answer by the policy in force that fits `bag` and is past its lifetime by no more than
+    /// the window, with a few of its uses. For when the handlers cannot be asked.
+    pub(crate) fn look_up_stale(
+        &self,
+        shapes: &NamespaceShapes,
+        policy: &impl CurrentGenerations,
+        bag: &impl Bag,
+        now: Instant,
+    ) -> Option<Hit> {
+        if self.stale_window.is_zero() {
+            return None;
+        }
+        let (left, cached) = self
+            .of_bag(shapes, bag)
+            .filter_map(|(_, cached)| Some((cached.stale_left(now)?, cached)))
+            .filter(|(_, cached)| in_force(cached, policy).is_some())
+            .max_by_key(|(left, _)| *left)?;
+        let generation = in_force(&cached, policy)?;
+        let valid_use_count = cached.lease_few(STALE_USES)?;
+        self.metrics.stale.inc();
+        Some(Hit { cached, generation, valid_duration: left.min(STALE_LIFETIME), valid_use_count })
+    }
+
+    /// Keeps an answer for requests like `bag`.
     pub(crate) fn insert(
         &self,
         shapes: &NamespaceShapes,
@@ -180,33 +196,31 @@ impl CheckCache {
         new: NewAnswer,
         validity: Validity,
         now: Instant,
-    ) -> (Arc<CachedAnswer>, UseCount) {
-        let Validity { duration, uses } = validity;
-        let answer = &new.encoded;
-        let key = (!duration.is_zero() && uses.0 != 0)
-            .then(|| Shape::of(answer.referenced()))
+    ) -> Inserted {
+        if new.denied && !self.stale_window.is_zero() {
+            self.forget_allows(shapes, bag);
+        }
+        let referenced = new.encoded.referenced();
+        let key = (!validity.duration.is_zero() && validity.uses.0 != 0)
+            .then(|| Shape::of(referenced))
             .flatten()
-            .filter(|shape| shape.agrees(answer.referenced(), bag))
+            .filter(|shape| shape.agrees(referenced, bag))
             .and_then(|shape| {
-                let id = shapes.learn(&shape, self.started.elapsed())?;
+                let id = shapes.learn(&shape, self.started.elapsed(), &self.metrics)?;
                 let mut key = Vec::new();
                 key_for(id, &shape, bag, &mut key);
                 Some(key.into_boxed_slice())
             });
-        let cached = Arc::new(CachedAnswer {
-            new,
-            expires: now + duration,
-            uses_left: AtomicI64::new(i64::from(uses.0)),
-        });
+        let answer = Arc::new(CachedAnswer::new(new, validity, self.stale_window, now));
         let Some(key) = key else {
-            self.metrics.check_uncacheable.inc();
-            return (cached, uses);
+            self.metrics.refused.inc();
+            return Inserted { answer, uses: validity.uses, kept: false };
         };
         // The request that brought the answer is not one of its uses.
-        let lease = cached.take_part().map_or(UseCount(0), UseCount);
-        self.metrics.check_cache_writes.inc();
-        self.keep(key, Arc::clone(&cached));
-        (cached, lease)
+        let uses = answer.take_part().unwrap_or(UseCount(0));
+        self.metrics.writes.inc();
+        self.keep(key, Arc::clone(&answer));
+        Inserted { answer, uses, kept: true }
     }
 
     /// Brings the gauges of size up to date.
@@ -214,8 +228,8 @@ impl CheckCache {
         self.answers.run_pending_tasks();
         let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let usage = self.usage();
-        self.metrics.check_cache_entries.set(clamp(usage.entries));
-        self.metrics.check_cache_bytes.set(clamp(usage.bytes));
+        self.metrics.entries.set(clamp(usage.entries));
+        self.metrics.bytes.set(clamp(usage.bytes));
     }
 
     /// How much is in the cache, and how much may be.
@@ -227,6 +241,14 @@ impl CheckCache {
         }
     }
 
+    fn fresh(&self, key: &[u8], policy: &impl CurrentGenerations, now: Instant) -> Option<Hit> {
+        let cached = self.answers.get(key)?;
+        let generation = in_force(&cached, policy)?;
+        let valid_duration = cached.left(now)?;
+        let valid_use_count = cached.lease()?;
+        Some(Hit { cached, generation, valid_duration, valid_use_count })
+    }
+
     /// An answer that was long under way never replaces one of a newer generation.
     fn keep(&self, key: Box<[u8]>, new: Arc<CachedAnswer>) {
         self.answers.entry(key).and_compute_with(|old| match old {
@@ -234,6 +256,37 @@ impl CheckCache {
             _ => Op::Put(new),
         });
     }
+
+    /// Removes what would let requests like `bag` pass.
+    fn forget_allows(&self, shapes: &NamespaceShapes, bag: &impl Bag) {
+        for (key, cached) in self.of_bag(shapes, bag).filter(|(_, cached)| !cached.denied()) {
+            self.answers.entry(key).and_compute_with(|old| match old {
+                Some(old) if Arc::ptr_eq(old.value(), &cached) => Op::Remove,
+                _ => Op::Nop,
+            });
+        }
+    }
+
+    /// All that is kept for `bag`, whatever its age.
+    fn of_bag(
+        &self,
+        shapes: &NamespaceShapes,
+        bag: &impl Bag,
+    ) -> impl Iterator<Item = (Box<[u8]>, Arc<CachedAnswer>)> {
+        let mut key = Vec::new();
+        let table = shapes.table();
+        let found = table.iter().filter_map(|(id, shape)| {
+            key_for(id, shape, bag, &mut key);
+            Some((key.as_slice().into(), self.answers.get(key.as_slice())?))
+        });
+        found.collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// The generation in force of the answer's namespace, if the answer is of it.
+fn in_force(cached: &CachedAnswer, policy: &impl CurrentGenerations) -> Option<Generation> {
+    let current = policy.generation_of(cached.namespace());
+    (current.digest == cached.generation().digest).then_some(current)
 }
 
 /// How full the cache is.
@@ -244,61 +297,13 @@ pub(crate) struct Usage {
     pub(crate) limit_bytes: u64,
 }
 
-/// How long and how often an answer may be used.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Validity {
-    pub(crate) duration: Duration,
-    pub(crate) uses: UseCount,
-}
-
-impl CachedAnswer {
-    /// Takes a part of the uses left: negative when there is no limit, `None` when none is left.
-    fn take_part(&self) -> Option<i32> {
-        let part = |left: i64| if left < 0 { left } else { (left / LEASE_PART).max(1) };
-        let left = self
-            .uses_left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| match left {
-                0 => None,
-                ..0 => Some(left),
-                _ => Some(left - part(left)),
-            })
-            .ok()?;
-        Some(i32::try_from(part(left)).unwrap_or(i32::MAX))
-    }
-
-    /// The lease for a request that found this answer: answering it is itself one of the uses.
-    fn lease(&self) -> Option<UseCount> {
-        let part = self.take_part()?;
-        Some(UseCount(if part < 0 { part } else { part - 1 }))
-    }
-}
-
-impl NamespaceShapes {
-    /// The shapes known now.
-    pub(crate) fn table(&self) -> Arc<ShapeTable> {
-        self.table.load_full()
-    }
-
-    /// The id of `shape`; `None` while there is no room for one more.
-    fn learn(&self, shape: &Shape, now: Duration) -> Option<ShapeId> {
-        if let Some(id) = self.table.load().find(shape) {
-            return Some(id);
-        }
-        let _one_at_a_time = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut table = ShapeTable::clone(&self.table.load());
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let id = table.learn(shape.clone(), now).id()?;
-        self.table.store(Arc::new(table));
-        Some(id)
-    }
-}
-
 #[expect(clippy::borrowed_box, reason = "the key's type is the cache's")]
 fn weigh(key: &Box<[u8]>, value: &Arc<CachedAnswer>) -> u32 {
-    let weight = key.len() + value.encoded().weight() + ENTRY_OVERHEAD;
+    let weight = key.len() + value.weight() + ENTRY_OVERHEAD;
     u32::try_from(weight).unwrap_or(u32::MAX)
 }
 
+/// Entries go when nothing may be made of them any more; whether they hold is judged from the value.
 struct Lifetime;
 
 impl moka::Expiry<Box<[u8]>, Arc<CachedAnswer>> for Lifetime {
@@ -308,7 +313,7 @@ impl moka::Expiry<Box<[u8]>, Arc<CachedAnswer>> for Lifetime {
         value: &Arc<CachedAnswer>,
         now: Instant,
     ) -> Option<Duration> {
-        Some(value.expires.saturating_duration_since(now))
+        Some(value.kept_for(now))
     }
 
     fn expire_after_update(
@@ -318,7 +323,7 @@ impl moka::Expiry<Box<[u8]>, Arc<CachedAnswer>> for Lifetime {
         now: Instant,
         _left: Option<Duration>,
     ) -> Option<Duration> {
-        Some(value.expires.saturating_duration_since(now))
+        Some(value.kept_for(now))
     }
 }
 

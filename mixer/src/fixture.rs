@@ -1,6 +1,6 @@
 //! A Mixer with its configuration, for tests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use adapter_host::{AdapterHost, HostOptions};
 use mesh_api::mixer::v1::CheckResponse;
@@ -12,7 +12,7 @@ use prost::Message;
 
 use crate::check::{CacheLevel, Caller};
 use crate::metrics::Metrics;
-use crate::policy::PolicyBuilder;
+use crate::policy::{Generation, Policy, PolicyBuilder};
 use crate::service::Mixer;
 
 pub(crate) const MANIFEST: &str = "
@@ -54,23 +54,45 @@ fn config(revision: u64, documents: &[&str]) -> ConfigSet {
     }
 }
 
+/// Where `cargo xtask adapters` puts them.
+pub(crate) fn built_adapters() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/adapters");
+    std::env::var_os("MIXMESH_ADAPTERS").map_or(built, Into::into)
+}
+
 impl Fixture {
     pub(crate) async fn new(documents: &[&str]) -> Self {
-        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/adapters");
-        let adapters = std::env::var_os("MIXMESH_ADAPTERS").map_or(built, Into::into);
+        let adapters = built_adapters();
         assert!(adapters.join("denier.wasm").exists(), "no denier.wasm: run cargo xtask adapters");
+        Self::with(&adapters, 1 << 20, documents).await
+    }
+
+    /// With other adapters, and with so many bytes of cache.
+    pub(crate) async fn with(adapters: &Path, cache_bytes: u64, documents: &[&str]) -> Self {
         // Compiled once for all tests of all runs.
-        let cache_dir = Some(adapters.join(".compiled"));
+        let cache_dir = Some(built_adapters().join(".compiled"));
         let host = AdapterHost::new(HostOptions { cache_dir, ..HostOptions::default() }).unwrap();
         let metrics = Metrics::new();
+        let adapters = adapters.to_owned();
         let mut builder = PolicyBuilder::new(host, adapters, "istio-system", metrics.clone());
         let policy = builder.build(&config(1, documents)).await;
-        Self { builder, mixer: Mixer::new(policy, 1 << 20, metrics, None), revision: 1 }
+        Self { builder, mixer: Mixer::new(policy, cache_bytes, metrics, None), revision: 1 }
     }
 
     pub(crate) async fn edit(&mut self, documents: &[&str]) {
+        self.edit_at(self.revision + 1, documents).await;
+    }
+
+    /// An edit whose source gives it this revision.
+    pub(crate) async fn edit_at(&mut self, revision: u64, documents: &[&str]) {
+        self.revision = revision;
+        self.mixer.install(self.builder.build(&config(revision, documents)).await);
+    }
+
+    /// The policy of an edit that is not in force yet.
+    pub(crate) async fn take_policy(&mut self, documents: &[&str]) -> Policy {
         self.revision += 1;
-        self.mixer.install(self.builder.build(&config(self.revision, documents)).await);
+        self.builder.build(&config(self.revision, documents)).await
     }
 
     pub(crate) async fn check(&self, namespace: &str, path: &str) -> PreconditionResult {
@@ -90,7 +112,7 @@ impl Fixture {
         self.ask_as(&caller, bag, quotas).await
     }
 
-    async fn ask_as(
+    pub(crate) async fn ask_as(
         &self,
         caller: &Caller,
         bag: &AttributeBag,
@@ -107,9 +129,13 @@ impl Fixture {
     }
 
     pub(crate) fn digest(&self, namespace: &str) -> [u8; 16] {
+        self.generation(namespace).digest
+    }
+
+    pub(crate) fn generation(&self, namespace: &str) -> Generation {
         let announcement = self.mixer.policy().announcement();
         let state = announcement.namespaces.get(namespace).unwrap_or(&announcement.default);
-        state.generation.digest
+        state.generation
     }
 
     pub(crate) fn problems(&self) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use adapter_host::{
-    CallError, CheckResult, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch,
+    CallError, CheckResult, Fault, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch,
     OwnedValue, QuotaGrant, QuotaRequest, Template,
 };
 use serde::Serialize;
@@ -234,6 +234,22 @@ impl ReportBatch {
 }
 
 impl CallFailure {
+    /// Whether the adapter, or what it depends on, is away and may come back: the next call may work.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::NotBuilt(_)
+            | Self::Call(CallError::NoSuchInstance { .. } | CallError::Closed) => false,
+            Self::Call(CallError::Refused { fault, .. }) => *fault != Fault::Caller,
+            Self::Call(
+                CallError::Trap { .. }
+                | CallError::Deadline { .. }
+                | CallError::BreakerOpen { .. }
+                | CallError::Exhausted { .. }
+                | CallError::HostFull,
+            ) => true,
+        }
+    }
+
     /// The reason as a metric's label.
     pub(crate) fn reason(&self) -> &'static str {
         match self {

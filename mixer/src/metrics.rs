@@ -3,6 +3,7 @@
 //! Names, texts and budgets of labels stand in one table ([`name`]). What is read from state rather than
 //! counted (handlers, spans, the process) is collected when it is scraped.
 
+mod check_cache;
 mod config;
 mod dispatch;
 mod front;
@@ -15,6 +16,7 @@ mod state;
 
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
 
+pub(crate) use self::check_cache::CheckCacheMetrics;
 pub(crate) use self::config::ConfigMetrics;
 pub(crate) use self::dispatch::Dispatches;
 pub(crate) use self::front::FrontMetrics;
@@ -32,15 +34,7 @@ pub struct Metrics {
     pub(crate) registry: Registry,
     pub(crate) check_requests: IntCounter,
     pub(crate) check_denials: IntCounter,
-    pub(crate) check_cache_hits: IntCounter,
-    pub(crate) check_cache_misses: IntCounter,
-    pub(crate) check_cache_writes: IntCounter,
-    pub(crate) check_cache_expired: IntCounter,
-    pub(crate) check_cache_evicted: IntCounter,
-    pub(crate) check_cache_entries: IntGauge,
-    pub(crate) check_cache_bytes: IntGauge,
-    pub(crate) check_cache_limit: IntGauge,
-    pub(crate) check_uncacheable: IntCounter,
+    pub(crate) check_cache: CheckCacheMetrics,
     pub(crate) check_failures: CountersBy,
     pub(crate) check_stale_answers: IntCounter,
     pub(crate) quota_requests: IntCounter,
@@ -101,20 +95,11 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         let r = Registrar(&registry);
-        let evictions = r.counters(Name::CacheEvictions);
         r.gauges(Name::BuildInfo).with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Self {
             check_requests: r.counter(Name::CheckRequests),
             check_denials: r.counter(Name::CheckDenials),
-            check_cache_hits: r.counter(Name::CacheHits),
-            check_cache_misses: r.counter(Name::CacheMisses),
-            check_cache_writes: r.counter(Name::CacheWrites),
-            check_cache_expired: evictions.with_label_values(&["expired"]),
-            check_cache_evicted: evictions.with_label_values(&["size"]),
-            check_cache_entries: r.gauge(Name::CacheEntries),
-            check_cache_bytes: r.gauge(Name::CacheBytes),
-            check_cache_limit: r.gauge(Name::CacheLimit),
-            check_uncacheable: r.counter(Name::CacheRefused),
+            check_cache: CheckCacheMetrics::new(&r),
             check_failures: r.counters_by(Name::CheckFailures),
             check_stale_answers: r.counter(Name::CheckStaleAnswers),
             quota_requests: r.counter(Name::QuotaRequests),

@@ -105,6 +105,12 @@ pub struct Options {
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_CACHE_BYTES)]
     pub check_cache_bytes: u64,
 
+    /// How long past its lifetime a cached answer is still given, a second and ten uses at a time, while an
+    /// adapter or what it depends on is away. 0s, the default, refuses such requests; in the time set here
+    /// who was let in stays in, whatever the back end would say by now.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub check_cache_stale_window: Duration,
+
     /// How long requests under way, and then reports in queues, may take when the process ends.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub drain_timeout: Duration,

@@ -111,6 +111,7 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
     let tracer = spans.as_ref().map(SpanExport::tracer);
     metrics.config.export(&first, policy.problems());
     let mixer = Mixer::new(policy, options.check_cache_bytes, metrics.clone(), tracer);
+    let mixer = mixer.with_stale_window(options.check_cache_stale_window);
     let mixer = Arc::new(mixer.with_shedding(&options.shedding()));
     metrics.registry().register(Box::new(HandlerMetrics::new(&mixer)))?;
     subject.show(Arc::clone(&mixer), feed.configs.clone());

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use opentelemetry_sdk::trace::SdkTracer;
@@ -35,7 +36,7 @@ impl Mixer {
         Self {
             announcements: watch::Sender::new(Arc::new(policy.announcement())),
             policy: ArcSwap::from_pointee(policy),
-            cache: CheckCache::new(cache_bytes, metrics.clone()),
+            cache: CheckCache::new(cache_bytes, metrics.check_cache.clone()),
             batches: Batches::default(),
             admission: Admission::new(&SheddingOptions::default(), &metrics),
             metrics,
@@ -47,6 +48,14 @@ impl Mixer {
     #[must_use]
     pub fn with_shedding(mut self, options: &SheddingOptions) -> Self {
         self.admission = Admission::new(options, &self.metrics);
+        self
+    }
+
+    /// The same, but while a handler is away its cached answers are served for so long past their
+    /// lifetime.
+    #[must_use]
+    pub fn with_stale_window(mut self, window: Duration) -> Self {
+        self.cache = self.cache.with_stale_window(window);
         self
     }
 
@@ -85,5 +94,9 @@ impl Mixer {
     /// Brings metrics up to date that are read from state.
     pub fn refresh_metrics(&self) {
         self.cache.export_size();
+        let policy = self.policy();
+        let shapes: usize =
+            policy.namespaces().map(|(_, policy)| policy.shapes.table().len()).sum();
+        self.metrics.check_cache.shapes.set(i64::try_from(shapes).unwrap_or(i64::MAX));
     }
 }

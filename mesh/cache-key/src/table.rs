@@ -19,8 +19,8 @@ const REPLACE_INTERVAL_MS: u64 = 1000;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// Names a shape. Unique in the process and never reused, so that a key which outlives its shape is
-/// never found under another.
+/// Names a shape. Unique in the process and never given to another shape, so that a key which outlives
+/// its shape is never found under another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ShapeId(u64);
 
@@ -30,6 +30,8 @@ pub struct ShapeId(u64);
 #[derive(Debug, Clone, Default)]
 pub struct ShapeTable {
     shapes: Vec<Arc<Known>>,
+    /// Those of the table that this one succeeds.
+    before: Vec<Arc<Known>>,
     replaced_at_ms: Option<u64>,
 }
 
@@ -84,6 +86,13 @@ impl ShapeTable {
         Self::default()
     }
 
+    /// The table of the next generation: it knows no shape yet, but gives those that this one knows the
+    /// same ids, so that new answers take the places of old ones.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self { before: self.shapes.clone(), ..Self::default() }
+    }
+
     /// The shapes, most used first as of the last call of [`Self::learn`].
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ShapeId, &Shape)> {
         self.shapes.iter().map(|known| (known.id, &known.shape))
@@ -123,8 +132,9 @@ impl ShapeTable {
         if let Some(id) = self.find(&shape) {
             return Learned::Known(id);
         }
+        let before = self.before.iter().find(|known| known.shape == shape).map(|known| known.id);
         let new = |shape| {
-            let id = ShapeId::unused();
+            let id = before.unwrap_or_else(ShapeId::unused);
             (id, Arc::new(Known { id, shape, uses: AtomicU64::new(0) }))
         };
         if self.shapes.len() < MAX_SHAPES {
@@ -254,6 +264,16 @@ mod tests {
             }
         }
         assert!(gone_at.is_some());
+    }
+
+    #[test]
+    fn a_successor_knows_no_shape_and_gives_known_ones_their_old_ids() {
+        let mut old = ShapeTable::new();
+        let id = old.learn(shape("a"), 0).id();
+        let mut next = old.successor();
+        assert!(next.is_empty());
+        assert_ne!(next.learn(shape("b"), 0).id(), id);
+        assert_eq!(next.learn(shape("a"), 0).id(), id);
     }
 
     #[test]

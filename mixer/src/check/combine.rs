@@ -30,27 +30,47 @@ const NO_OPINION: (Duration, UseCount) = (Duration::from_secs(60), UseCount(10_0
 pub(crate) struct Outcome {
     pub(crate) handler: Arc<HandlerUnit>,
     pub(crate) result: CheckResult,
-    pub(crate) failed: bool,
+    pub(crate) source: Source,
     /// Under which header operations know the result's output.
     pub(crate) action: Option<Arc<str>>,
 }
 
+/// Whose word an outcome is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The handler's.
+    Handler,
+    /// Mixer's: the handler, or what it depends on, is away and may come back.
+    Outage,
+    /// Mixer's: what is wrong stays wrong until the configuration or the request changes.
+    Mistake,
+}
+
 impl Outcome {
     /// By the rule's fail policy: closed refuses, open has no opinion. Neither may be used again.
-    pub(super) fn failed(call: &CheckCall, code: i32, why: &dyn Display) -> Self {
+    pub(super) fn failed(call: &CheckCall, code: i32, why: &dyn Display, source: Source) -> Self {
         let handler = Arc::clone(&call.target.handler);
         let (code, message) = match call.fail_policy {
             FailPolicy::Closed => (code, format!("instance {}: {why}", call.target.instance)),
             FailPolicy::Open => (0, String::new()),
         };
         let result = CheckResult { code, message, ..CheckResult::default() };
-        Self { handler, result, failed: true, action: None }
+        Self { handler, result, source, action: None }
     }
 
     fn is_no_opinion(&self) -> bool {
         let r = &self.result;
-        !self.failed && r.code == 0 && r.valid_duration_ns == 0 && r.valid_use_count == 0
+        self.source == Source::Handler
+            && r.code == 0
+            && r.valid_duration_ns == 0
+            && r.valid_use_count == 0
     }
+}
+
+/// Whether all that refuse the request do so because a handler is away.
+pub(super) fn is_away(outcomes: &[Outcome]) -> bool {
+    let mut refusals = outcomes.iter().filter(|outcome| outcome.result.code != 0).peekable();
+    refusals.peek().is_some() && refusals.all(|refusal| refusal.source == Source::Outage)
 }
 
 pub(super) fn combine(outcomes: &[Outcome]) -> Verdict {
@@ -122,7 +142,7 @@ mod tests {
     fn outcome(name: &str, result: CheckResult) -> Outcome {
         let (name, signature) = (name.to_owned(), [0; 32]);
         let handler = HandlerUnit::missing(name, String::new(), signature, String::new());
-        Outcome { handler: Arc::new(handler), result, failed: false, action: None }
+        Outcome { handler: Arc::new(handler), result, source: Source::Handler, action: None }
     }
 
     fn result(code: i32, message: &str, seconds: u64, uses: i32) -> CheckResult {
@@ -158,6 +178,20 @@ mod tests {
         }
         let verdict = combine(&[outcome("h.ns", nothing)]);
         assert_eq!((verdict.valid_duration, verdict.valid_use_count), NO_OPINION);
+    }
+
+    #[test]
+    fn a_handler_that_is_away_counts_as_such_only_when_no_other_refuses() {
+        let outage = || Outcome { source: Source::Outage, ..outcome("a.ns", result(14, "", 0, 0)) };
+        let mistake = || Outcome { source: Source::Mistake, ..outage() };
+        let (allow, deny) = (|| outcome("b.ns", result(0, "", 9, 9)), result(7, "no", 9, 9));
+        assert!(is_away(&[allow(), outage()]));
+        assert!(!is_away(&[outage(), outcome("b.ns", deny)]));
+        assert!(!is_away(&[mistake(), outage()]));
+        assert!(!is_away(&[allow()]));
+        // An open rule has no opinion on it.
+        let open = Outcome { source: Source::Outage, ..outcome("a.ns", result(0, "", 0, 0)) };
+        assert!(!is_away(&[open]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use mesh_attributes::{AttributeBag, Bag, References, Tracked};
 use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
 
-use super::combine::{Outcome, combine};
+use super::combine::{Outcome, Source, combine, is_away};
 use super::failed_verdict;
 use crate::answer::{UseCount, Verdict};
 use crate::codes;
@@ -33,6 +33,8 @@ pub(super) struct Dispatched {
     /// The namespace that decided.
     pub(super) namespace: Arc<str>,
     pub(super) generated: Generated,
+    /// Whether the request is refused for no other reason than that an adapter cannot be asked.
+    pub(super) is_away: bool,
 }
 
 /// What is to be done for a request, with all that it takes from it.
@@ -72,6 +74,7 @@ impl Mixer {
                     references: failure.references,
                     namespace: policy.name(namespace_of(bag)),
                     generated: Generated::default(),
+                    is_away: failure.code == codes::UNAVAILABLE,
                 };
             }
         };
@@ -84,6 +87,7 @@ impl Mixer {
             join_all(calls.into_iter().map(|call| self.call(call, span.context()))).await
         };
         let mut verdict = combine(&outcomes);
+        let is_away = is_away(&outcomes);
         if verdict.code == 0 && !headers.is_empty() {
             let read = operate(&headers, &outcomes, bag, &generated, &mut verdict.directive);
             references.merge(&read);
@@ -92,7 +96,7 @@ impl Mixer {
             (verdict.valid_duration, verdict.valid_use_count) = (Duration::ZERO, UseCount(0));
         }
         references.merge(&generated.references);
-        Dispatched { verdict, references, namespace, generated }
+        Dispatched { verdict, references, namespace, generated, is_away }
     }
 
     /// Evaluates conditions and instances.
@@ -137,7 +141,7 @@ impl Mixer {
             Err(cause) => {
                 self.metrics.check_failures.with_label_values(&["instance"]).inc();
                 span.failed("instance");
-                return Outcome::failed(call, codes::INVALID_ARGUMENT, &cause);
+                return Outcome::failed(call, codes::INVALID_ARGUMENT, &cause, Source::Mistake);
             }
             Ok(values) => unit.check(target.index, values).await,
         };
@@ -145,13 +149,14 @@ impl Mixer {
             Ok(result) => Outcome {
                 handler: Arc::clone(unit),
                 result,
-                failed: false,
+                source: Source::Handler,
                 action: call.action.clone(),
             },
             Err(failure) => {
                 self.metrics.check_failures.with_label_values(&[failure.reason()]).inc();
                 span.failed(failure.reason());
-                Outcome::failed(call, codes::UNAVAILABLE, &failure)
+                let source = if failure.is_outage() { Source::Outage } else { Source::Mistake };
+                Outcome::failed(call, codes::UNAVAILABLE, &failure, source)
             }
         }
     }

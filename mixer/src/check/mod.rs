@@ -20,11 +20,13 @@ use tonic::Status;
 
 use self::dispatch::Dispatched;
 use crate::answer::{EncodedAnswer, QuotaAnswer, UseCount, Verdict};
-use crate::check_cache::{CachedAnswer, NewAnswer, Validity};
+use crate::check_cache::{
+    CachedAnswer, FlightKey, Hit, Inserted, LookUp, NewAnswer, Turn, Validity,
+};
 use crate::generate::{Generated, RememberedOutputs};
 use crate::policy::{Generation, NamespacePolicy, Policy};
 use crate::service::Mixer;
-use crate::shedding::RequestKind;
+use crate::shedding::{RequestKind, Shed};
 
 /// How long a Mixer that is behind its caller waits for its own configuration.
 const CATCH_UP: Duration = Duration::from_millis(100);
@@ -47,7 +49,8 @@ pub enum CacheLevel {
     L2,
     /// The handlers.
     Miss,
-    /// The handlers, by a policy older than the caller knows.
+    /// Older than it should be: by a policy older than the caller knows, or cached and past its lifetime
+    /// while a handler is away.
     Stale,
 }
 
@@ -78,6 +81,7 @@ pub struct CheckAnswer {
 /// An answer to the precondition, with what of it may be used.
 struct Precondition {
     answer: Arc<CachedAnswer>,
+    generation: Generation,
     valid_duration: Duration,
     valid_use_count: UseCount,
     level: CacheLevel,
@@ -107,16 +111,13 @@ impl Mixer {
             behind && caller.knows.is_some_and(|known| known.is_newer_than(&current.generation));
 
         let span = self.span("check", SpanKind::Server, caller.span_parent.as_ref());
-        let mut precondition = match self.cached(&request, current, &policy, started) {
-            Some(hit) => hit,
-            None => {
-                let _place = self
-                    .admission
-                    .enter(RequestKind::Check, 1)
-                    .await
-                    .inspect_err(|_| span.failed("shed"))?;
-                self.decide(&request, current, &policy, span.context()).await
-            }
+        let bag = &request.attributes;
+        let mut precondition = match self.cache.look_up(&current.shapes, &*policy, bag, started) {
+            LookUp::Hit(hit) => self.found(hit),
+            LookUp::Miss(key) => self
+                .missed(key, &request, current, &policy, span.context())
+                .await
+                .inspect_err(|_| span.failed("shed"))?,
         };
         let mut quotas = Vec::new();
         if !precondition.answer.denied() && !request.quotas.is_empty() {
@@ -153,11 +154,14 @@ impl Mixer {
         let request = self.decode_check(request)?;
         let policy = self.policy();
         let current = policy.for_bag(&request.attributes);
-        let hit = self.cached(&request, current, &policy, Instant::now());
-        Ok(hit.map(|hit| {
-            let body = respond(&hit, &[], &request, caller, &policy);
-            hit.into_answer(body, CacheLevel::L2)
-        }))
+        let bag = &request.attributes;
+        let LookUp::Hit(hit) = self.cache.look_up(&current.shapes, &*policy, bag, Instant::now())
+        else {
+            return Ok(None);
+        };
+        let hit = self.found(hit);
+        let body = respond(&hit, &[], &request, caller, &policy);
+        Ok(Some(hit.into_answer(body, CacheLevel::L2)))
     }
 
     fn decode_check<'r>(&self, request: &'r [u8]) -> Result<CheckRequest<'r>, Status> {
@@ -179,37 +183,66 @@ impl Mixer {
         Ok(request)
     }
 
-    fn cached(
+    fn found(&self, hit: Hit) -> Precondition {
+        self.metrics.check_cache.hits.inc();
+        Precondition::from_hit(hit, CacheLevel::L2)
+    }
+
+    /// The answer to a request that the cache has none for: that of another request which is just being
+    /// dispatched, if it fits, or its own.
+    async fn missed(
         &self,
+        key: FlightKey,
         request: &CheckRequest<'_>,
         policy: &NamespacePolicy,
         all: &Policy,
-        now: Instant,
-    ) -> Option<Precondition> {
-        let bag = &request.attributes;
-        let Some(hit) = self.cache.look_up(&policy.shapes, all, bag, now) else {
-            self.metrics.check_cache_misses.inc();
-            return None;
+        span: Option<&Context>,
+    ) -> Result<Precondition, Shed> {
+        let lead = match self.cache.flights.join(key) {
+            Turn::Lead(lead) => Some(lead),
+            Turn::Alone => None,
+            Turn::Wait(waiting) => {
+                let lead = waiting.wake().await;
+                if lead.is_none() {
+                    let (bag, now) = (&request.attributes, Instant::now());
+                    if let LookUp::Hit(hit) = self.cache.look_up(&policy.shapes, all, bag, now) {
+                        return Ok(self.found(hit));
+                    }
+                    self.metrics.check_cache.waits_in_vain.inc();
+                }
+                lead
+            }
         };
-        self.metrics.check_cache_hits.inc();
-        Some(Precondition {
-            answer: hit.cached,
-            valid_duration: hit.valid_duration,
-            valid_use_count: hit.valid_use_count,
-            level: CacheLevel::L2,
-            generated: None,
-        })
+        self.metrics.check_cache.misses.inc();
+        let decided = match self.admission.enter(RequestKind::Check, 1).await {
+            Ok(_place) => Ok(self.decide(request, policy, all, span).await),
+            Err(shed) => Err(shed),
+        };
+        if let Ok((_, kept)) = &decided {
+            self.cache.flights.note(key, *kept);
+        }
+        // Also when this one was shed: who waits has a chance of its own.
+        if let Some(lead) = lead {
+            lead.finish();
+        }
+        decided.map(|(precondition, _)| precondition)
     }
 
+    /// The handlers' answer, and whether others find it in the cache.
     async fn decide(
         &self,
         request: &CheckRequest<'_>,
         policy: &NamespacePolicy,
         all: &Policy,
         span: Option<&Context>,
-    ) -> Precondition {
-        let Dispatched { verdict, references, namespace, generated } =
+    ) -> (Precondition, bool) {
+        let Dispatched { verdict, references, namespace, generated, is_away } =
             self.dispatch(request, policy, all, span).await;
+        let bag = &request.attributes;
+        let now = Instant::now();
+        if is_away && let Some(hit) = self.cache.look_up_stale(&policy.shapes, all, bag, now) {
+            return (Precondition::from_hit(hit, CacheLevel::Stale), false);
+        }
         let generation = all.for_namespace(&namespace).generation;
         let valid_duration = verdict.valid_duration;
         let validity = Validity { duration: valid_duration, uses: verdict.valid_use_count };
@@ -219,12 +252,17 @@ impl Mixer {
             namespace,
             generation,
         };
-        let bag = &request.attributes;
-        let (answer, valid_use_count) =
-            self.cache.insert(&policy.shapes, bag, new, validity, Instant::now());
-        let generated = Some(generated);
-        let level = CacheLevel::Miss;
-        Precondition { answer, valid_duration, valid_use_count, level, generated }
+        let Inserted { answer, uses, kept } =
+            self.cache.insert(&policy.shapes, bag, new, validity, now);
+        let precondition = Precondition {
+            answer,
+            generation,
+            valid_duration,
+            valid_use_count: uses,
+            level: CacheLevel::Miss,
+            generated: Some(generated),
+        };
+        (precondition, kept)
     }
 
     /// The quotas of a request that may pass, or the refusal of it.
@@ -247,6 +285,7 @@ impl Mixer {
                     namespace: Arc::clone(answer.namespace()),
                     generation: answer.generation(),
                 })),
+                generation: precondition.generation,
                 valid_duration: verdict.valid_duration,
                 valid_use_count: verdict.valid_use_count,
                 level: CacheLevel::Miss,
@@ -297,9 +336,20 @@ impl Mixer {
 }
 
 impl Precondition {
+    fn from_hit(hit: Hit, level: CacheLevel) -> Self {
+        Self {
+            answer: hit.cached,
+            generation: hit.generation,
+            valid_duration: hit.valid_duration,
+            valid_use_count: hit.valid_use_count,
+            level,
+            generated: None,
+        }
+    }
+
     fn into_answer(self, body: Bytes, cache: CacheLevel) -> CheckAnswer {
         let namespace = Arc::clone(self.answer.namespace());
-        CheckAnswer { body, namespace, generation: self.answer.generation(), cache }
+        CheckAnswer { body, namespace, generation: self.generation, cache }
     }
 }
 

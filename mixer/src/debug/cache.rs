@@ -11,23 +11,26 @@ const UNLISTED: &str = "*";
 /// `/debug/cache`.
 pub(super) fn page(seen: &Seen) -> Value {
     let mixer = &seen.mixer;
-    let metrics = mixer.metrics();
+    let metrics = &mixer.metrics().check_cache;
     let policy = mixer.policy();
     let shapes: BTreeMap<&str, Value> = policy
         .namespaces()
         .map(|(name, policy)| (name.unwrap_or(UNLISTED), shapes(policy)))
         .collect();
-    let (hits, misses) = (metrics.check_cache_hits.get(), metrics.check_cache_misses.get());
+    let (hits, misses) = (metrics.hits.get(), metrics.misses.get());
     json!({
         "size": mixer.cache.usage(),
         "hits": hits,
         "misses": misses,
         "hit_ratio": if hits + misses == 0 { 0.0 } else { hits as f64 / (hits + misses) as f64 },
-        "writes": metrics.check_cache_writes.get(),
-        "refused": metrics.check_uncacheable.get(),
+        "writes": metrics.writes.get(),
+        "refused": metrics.refused.get(),
+        "stale": metrics.stale.get(),
+        "waits": metrics.waits.get(),
+        "waits_in_vain": metrics.waits_in_vain.get(),
         "evicted": {
-            "expired": metrics.check_cache_expired.get(),
-            "size": metrics.check_cache_evicted.get(),
+            "expired": metrics.expired.get(),
+            "size": metrics.evicted.get(),
         },
         "shapes": shapes,
     })

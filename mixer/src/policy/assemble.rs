@@ -30,6 +30,7 @@ pub(super) struct Assembled {
     pub(super) policy: Policy,
     pub(super) check_rules: HashSet<ResourceKey>,
     pub(super) shapes: HashMap<String, Arc<NamespaceShapes>>,
+    pub(super) default_shapes: Arc<NamespaceShapes>,
 }
 
 /// The rules of one namespace, each by name.
@@ -68,30 +69,33 @@ pub(super) fn assemble(draft: &mut Draft, parts: &Parts<'_>) -> Assembled {
         by_namespace.entry(key.namespace.as_str()).or_default().add(linked);
     }
     let root = by_namespace.remove(parts.root_namespace).unwrap_or_default();
-    let policy_of = |name: Option<Arc<str>>, own: &NamespaceRules, shapes| {
+    let policy_of = |name: Option<Arc<str>>, own: &NamespaceRules, known: &Arc<NamespaceShapes>| {
         let mut canonical = Canonical::new();
         canonical.add(parts.root_namespace);
         everywhere.iter().for_each(|part| canonical.add(part));
         root.canonical.iter().chain(&own.canonical).for_each(|rule| canonical.add(rule));
+        let digest = canonical.finish_short();
         NamespacePolicy {
             namespace: name,
-            generation: Generation { revision: parts.revision, digest: canonical.finish_short() },
+            generation: Generation { revision: parts.revision, digest },
             generate: root.generate.iter().chain(&own.generate).cloned().collect(),
             check: root.check.iter().chain(&own.check).cloned().collect(),
             quota: root.quota.iter().chain(&own.quota).cloned().collect(),
             report: root.report.iter().chain(&own.report).cloned().collect(),
-            shapes,
+            shapes: known.of_generation(digest),
         }
     };
-    let default = policy_of(None, &NamespaceRules::default(), Arc::clone(parts.default_shapes));
+    let default = policy_of(None, &NamespaceRules::default(), parts.default_shapes);
     let mut shapes = HashMap::new();
     let mut namespaces = HashMap::new();
     for (name, own) in &by_namespace {
         let known = parts.shapes.get(*name).map(Arc::clone).unwrap_or_default();
-        shapes.insert((*name).to_owned(), Arc::clone(&known));
         let name: Arc<str> = (*name).into();
-        namespaces.insert(Arc::clone(&name), policy_of(Some(name), own, known));
+        let policy = policy_of(Some(Arc::clone(&name)), own, &known);
+        shapes.insert(name.to_string(), Arc::clone(&policy.shapes));
+        namespaces.insert(name, policy);
     }
+    let default_shapes = Arc::clone(&default.shapes);
     let rules = draft.rules.len();
     drop(by_namespace);
     draft.problems.sort();
@@ -112,7 +116,7 @@ pub(super) fn assemble(draft: &mut Draft, parts: &Parts<'_>) -> Assembled {
         problems: draft.problems.clone(),
         rules,
     };
-    Assembled { policy, check_rules, shapes }
+    Assembled { policy, check_rules, shapes, default_shapes }
 }
 
 impl NamespaceRules {

@@ -21,11 +21,11 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use super::Policy;
 use super::assemble::{Parts, assemble};
 use super::digest::Canonical;
 use super::draft::Draft;
 use super::instances::CompiledInstance;
+use super::{Announcement, Policy};
 use crate::check_cache::NamespaceShapes;
 use crate::handlers::{BuiltHandler, HandlerUnit};
 use crate::metrics::Metrics;
@@ -48,6 +48,8 @@ pub struct PolicyBuilder {
     units: BTreeMap<ResourceKey, Arc<HandlerUnit>>,
     shapes: HashMap<String, Arc<NamespaceShapes>>,
     default_shapes: Arc<NamespaceShapes>,
+    /// The generations of the policy that was built last.
+    announced: Option<Announcement>,
 }
 
 impl PolicyBuilder {
@@ -71,6 +73,7 @@ impl PolicyBuilder {
             units: BTreeMap::new(),
             shapes: HashMap::new(),
             default_shapes: Arc::default(),
+            announced: None,
         }
     }
 
@@ -236,12 +239,18 @@ impl PolicyBuilder {
         };
         let assembled = assemble(&mut draft, &parts);
         self.shapes = assembled.shapes;
+        self.default_shapes = assembled.default_shapes;
         self.check_rules = assembled.check_rules;
         for key in &draft.unbuilt {
             draft.effective.resources.remove(key);
         }
         self.accepted = draft.effective;
-        assembled.policy
+        let mut policy = assembled.policy;
+        if let Some(before) = &self.announced {
+            policy.come_after(before);
+        }
+        self.announced = Some(policy.announcement());
+        policy
     }
 }
 

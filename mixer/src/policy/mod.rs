@@ -103,6 +103,18 @@ impl Policy {
         std::iter::once((None, &self.default)).chain(named)
     }
 
+    /// Makes generations that are others than `before` newer than those, and none of them older: the
+    /// revision of a source may stand still or go back, as when a clock is set back or a store is restored,
+    /// and what is in force must not count as outdated for that.
+    fn come_after(&mut self, before: &Announcement) {
+        let changes = self.announcement().changed_since(before);
+        // One announcement has one revision.
+        let last = before.default.generation.revision;
+        let revision = self.revision.max(last.saturating_add((changes > 0).into()));
+        let policies = self.namespaces.values_mut().chain([&mut self.default]);
+        policies.for_each(|policy| policy.generation.revision = revision);
+    }
+
     pub(crate) fn export(&self, metrics: &Metrics) {
         let clamp = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         metrics.config_snapshots.inc();
