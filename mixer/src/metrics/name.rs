@@ -70,7 +70,7 @@ table! {
     CacheEntries Gauge "mixer_checkcache_entries" [] 1 "Answers in the check cache."
     CacheBytes Gauge "mixer_checkcache_bytes" [] 1 "Weight of the answers in the check cache, keys included."
     CacheLimit Gauge "mixer_checkcache_limit_bytes" [] 1 "Bound of the weight of the check cache."
-    CacheRefused Counter "mixer_checkcache_refused_total" [] 1 "Answers not cached: not valid for any time or use, or with references no key can hold."
+    CacheRefused Counter "mixer_checkcache_refused_total" [] 1 "Answers not cached: not valid for any time or use, with references no key can hold, or of one shape too many."
     CacheStale Counter "mixer_checkcache_stale_total" [] 1 "Check requests answered by a cached answer past its lifetime, because a handler is away."
     CacheShapes Gauge "mixer_checkcache_shapes" [] 1 "Sets of attributes that cached answers depend on, of all namespaces together."
     CacheShapesRefused Counter "mixer_checkcache_shapes_refused_total" [] 1 "Answers not cached because their namespace has all the shapes it may have."
