@@ -13,11 +13,13 @@ mod measure;
 mod policy;
 mod raw_codec;
 mod request;
+mod service;
 mod subject;
 mod table;
 
 use std::fs::File;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -32,19 +34,32 @@ struct Options {
     /// What to measure
     suite: Suite,
 
-    /// Also write the figures to FILE, as `[{"name","p50_ns","p99_ns","allocs","n"}]`
+    /// Also write the figures to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
     /// Run everything in a few seconds; the times then mean nothing
     #[arg(long)]
     smoke: bool,
+
+    /// The program `mixs` of Istio 1.4, to be measured in the same run (bench mixer)
+    #[arg(long, value_name = "PATH")]
+    peer_mixs: Option<PathBuf>,
+
+    /// Where the bare server listens
+    #[arg(long, value_name = "ADDR", hide = true, required_if_eq("suite", "bare"))]
+    listen: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Suite {
     /// What a check costs at each level of the cache
     Cache,
+    /// What Mixer costs as a service: processor time, latency, memory
+    Mixer,
+    /// Serves as the yardstick of the suite `mixer`
+    #[value(hide = true)]
+    Bare,
 }
 
 fn main() -> ExitCode {
@@ -61,10 +76,18 @@ fn run(options: &Options) -> Result<()> {
     let effort = if options.smoke { Effort::smoke() } else { Effort::full() };
     // Better to be told before the first minute of measuring than after the last.
     let json = options.json.as_deref().map(create).transpose()?;
-    let figures = match options.suite {
-        Suite::Cache => cache::run(&effort)?,
-    };
-    print!("{}", table::render(&figures, &effort));
+    match options.suite {
+        Suite::Cache => run_cache(&effort, json),
+        Suite::Mixer => service::run(&effort, options.peer_mixs.clone(), json),
+        Suite::Bare => {
+            service::serve_bare(options.listen.context("the bare server needs --listen")?)
+        }
+    }
+}
+
+fn run_cache(effort: &Effort, json: Option<File>) -> Result<()> {
+    let figures = cache::run(effort)?;
+    print!("{}", table::render(&figures, effort));
     if let Some(mut file) = json {
         serde_json::to_writer_pretty(&file, &figures).context("write the figures")?;
         file.write_all(b"\n").context("write the figures")?;
