@@ -154,7 +154,7 @@ fn manifest() -> String {
     for (name, value_type) in ATTRIBUTES.iter().chain([&WORKLOAD]) {
         put(&mut spec, format_args!("    {name}:\n      valueType: {value_type}\n"));
     }
-    document("attributemanifest", "proxy", &spec)
+    document("attributemanifest", "telemetry", &spec)
 }
 
 fn prometheus() -> String {

@@ -2,7 +2,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 use tempfile::TempDir;
 use testbed::{Launch, Layout, Mixer, MixerOptions, Process, free_address};
@@ -76,8 +76,10 @@ impl Servers {
         options.flags =
             ["--log-level", "error"].iter().chain(flags).map(|&f| f.to_owned()).collect();
         let mixer = Mixer::start(&self.layout, options)?;
-        let problems = mixer.metrics()?.sum("mixer_config_problems", &[]);
-        ensure!(problems == 0.0, "Mixer finds {problems} mistakes in the benches' configuration");
+        if mixer.metrics()?.sum("mixer_config_problems", &[]) > 0.0 {
+            let page = testbed::http::get(&format!("{}/debug/config", mixer.http_url()))?;
+            bail!("Mixer finds mistakes in the benches' configuration: {}", page.text());
+        }
         let address = mixer.grpc();
         Ok(Server { kind: Kind::Mixer, address, running: Running::Mixer(Box::new(mixer)), folder })
     }
