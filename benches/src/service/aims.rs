@@ -127,7 +127,7 @@ mod tests {
     fn a_peer_of_the_same_run_counts_before_what_was_recorded() {
         let judge = |rows: &[Row]| against_peer(rows, "check_miss_grpc", 16, 3.0, 5.0);
         let ours = row(Kind::Mixer, 0.02);
-        let elsewhere = judge(&[ours.clone()]).unwrap();
+        let elsewhere = judge(std::slice::from_ref(&ours)).unwrap();
         assert!(elsewhere.met && elsewhere.found == "4.0×", "{elsewhere:?}");
         assert!(elsewhere.what.contains("recorded elsewhere"));
         let here = judge(&[ours, row(Kind::Peer, 0.05)]).unwrap();

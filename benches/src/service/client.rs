@@ -148,7 +148,7 @@ impl Client {
             }
             let mut heard = Heard::nothing()?;
             while let Some(done) = pacers.join_next().await {
-                heard.merge(done??)?;
+                heard.merge(&done??)?;
             }
             heard.elapsed = begun.elapsed();
             Ok(heard)
@@ -242,7 +242,7 @@ impl Heard {
         Ok(self.times.add(&caller.times)?)
     }
 
-    pub(super) fn merge(&mut self, other: Self) -> Result<()> {
+    pub(super) fn merge(&mut self, other: &Self) -> Result<()> {
         self.shed += other.shed;
         self.elapsed += other.elapsed;
         Ok(self.times.add(&other.times)?)

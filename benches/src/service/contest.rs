@@ -97,7 +97,7 @@ impl<'c, 's> Run<'c, 's> {
         let requests = heard.times.len() as f64 * f64::from(calls.requests);
         self.turns.push(Turn { requests, elapsed: heard.elapsed, processor_time });
         match &mut self.heard {
-            Some(all) => all.merge(heard)?,
+            Some(all) => all.merge(&heard)?,
             None => self.heard = Some(heard),
         }
         Ok(())

@@ -31,7 +31,7 @@ recorded elsewhere: Istio 1.4.10's Mixer, built with Go 1.26, on 2 cores of an A
 pub(super) fn render(measured: &Measured) -> String {
     let mut text = table::rows(&measured.dispatch);
     text.push('\n');
-    text.push_str(&aligned(calls(&measured.calls)));
+    text.push_str(&aligned(&calls(&measured.calls)));
     let losses = measured.calls.iter().filter(|row| row.lost + row.shed > 0);
     for Row { name, server, clients, shed, lost, .. } in losses {
         line(
@@ -46,13 +46,13 @@ pub(super) fn render(measured: &Measured) -> String {
     let quantities = measured.process.iter().map(|quantity| {
         vec![quantity.name.to_owned(), figure(quantity.value), quantity.of.to_owned()]
     });
-    text.push_str(&aligned(quantities.collect()));
+    text.push_str(&aligned(&quantities.collect::<Vec<_>>()));
     text.push('\n');
     let aims = aims::judge(measured).into_iter().map(|aim| {
         let verdict = if aim.met { "met" } else { "missed" };
         vec![verdict.to_owned(), aim.found, aim.wanted, aim.what]
     });
-    text.push_str(&aligned(aims.collect()));
+    text.push_str(&aligned(&aims.collect::<Vec<_>>()));
     text.push_str(NOTES);
     text.push_str(table::caveats(measured.is_believable));
     text
@@ -105,7 +105,7 @@ fn figure(value: f64) -> String {
 }
 
 /// Lines in columns; those that hold numbers to the right.
-fn aligned(lines: Vec<Vec<String>>) -> String {
+fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));
@@ -113,7 +113,7 @@ fn aligned(lines: Vec<Vec<String>>) -> String {
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for cells in &lines {
+    for cells in lines {
         let mut shown = String::new();
         for (cell, width) in cells.iter().zip(&widths) {
             let numeric = cell.starts_with(|c: char| c.is_ascii_digit()) && !cell.contains(' ');
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn numbers_stand_to_the_right_and_words_to_the_left() {
         let lines = [["a", "10", "b"], ["long", "5", "c"]];
-        let text = aligned(lines.map(|line| line.map(str::to_owned).to_vec()).to_vec());
+        let text = aligned(&lines.map(|line| line.map(str::to_owned).to_vec()));
         assert_eq!(text, "a     10  b\nlong   5  c\n");
     }
 }
