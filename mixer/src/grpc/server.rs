@@ -93,10 +93,16 @@ impl GrpcPort {
             name_of(&rate_limits),
         ];
         let (reporter, health) = reporter(&names).await;
+        // Only what is served here: the definitions have the services of others, too.
+        let described = [names.as_slice(), &[name_of(&health)]].concat();
         let reflection = || {
-            tonic_reflection::server::Builder::configure()
+            let mut builder = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(mesh_api::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+            for name in &described {
+                builder = builder.with_service_name(*name);
+            }
+            builder
         };
         let (v1, v1alpha) = match (reflection().build_v1(), reflection().build_v1alpha()) {
             (Ok(v1), Ok(v1alpha)) => (v1, v1alpha),
