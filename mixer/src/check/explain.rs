@@ -53,7 +53,7 @@ impl Mixer {
                     calls.push(shown);
                 }
             }
-            rules.push(rule_json("check", &rule.scope, matches, calls));
+            rules.push(rule_json("check", &rule.scope, &matches, calls));
         }
         for rule in &deciding.quota {
             let calls = rule.calls.iter().map(|call| {
@@ -64,7 +64,7 @@ impl Mixer {
             rules.push(rule_json(
                 "quota",
                 &rule.scope,
-                matches(&rule.scope, &visible),
+                &matches(&rule.scope, &visible),
                 calls.collect(),
             ));
         }
@@ -83,7 +83,7 @@ impl Mixer {
             rules.push(rule_json(
                 "report",
                 &rule.scope,
-                matches(&rule.scope, &visible),
+                &matches(&rule.scope, &visible),
                 calls.collect(),
             ));
         }
@@ -131,8 +131,8 @@ fn matches(scope: &Scope, bag: &impl Bag) -> Value {
     }
 }
 
-fn rule_json(variety: &str, scope: &Scope, matches: Value, calls: Vec<Value>) -> Value {
-    let holds = matches == Value::Bool(true);
+fn rule_json(variety: &str, scope: &Scope, matches: &Value, calls: Vec<Value>) -> Value {
+    let holds = *matches == Value::Bool(true);
     let mut shown = json!({
         "rule": &*scope.rule,
         "variety": variety,

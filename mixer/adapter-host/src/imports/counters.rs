@@ -12,7 +12,7 @@ impl counters::Host for GuestState {
             return Err(Failure::Unavailable("the handler's counters are not open".to_owned()));
         };
         let ask = ask(request, counters)?;
-        let grant = counters.take(&ask).await.map_err(failure)?;
+        let grant = counters.take(&ask).await.map_err(|cause| failure(&cause))?;
         let valid_for = u64::try_from(grant.valid_for.as_nanos()).unwrap_or(u64::MAX);
         Ok(Grant { amount: grant.amount, valid_for })
     }
@@ -31,7 +31,7 @@ fn ask(request: Request, counters: &Counters) -> Result<Ask, Failure> {
         .map_err(|error| Failure::Invalid(error.to_string()))?;
     let dimensions = request.dimensions.iter().map(|(name, value)| (&**name, &**value));
     let key = CounterKey::new(counters.scope(), &request.quota, dimensions, limit.window());
-    let ask = Ask::new(key, limit, request.amount).map_err(failure)?;
+    let ask = Ask::new(key, limit, request.amount).map_err(|cause| failure(&cause))?;
     let ask = ask.best_effort(request.best_effort);
     Ok(match request.deduplication {
         None => ask,
@@ -41,7 +41,7 @@ fn ask(request: Request, counters: &Counters) -> Result<Ask, Failure> {
     })
 }
 
-fn failure(cause: StoreError) -> Failure {
+fn failure(cause: &StoreError) -> Failure {
     let text = cause.to_string();
     match cause {
         StoreError::Amount { .. } | StoreError::OtherWindow { .. } | StoreError::Forever { .. } => {
