@@ -6,6 +6,7 @@
 //! no promise about allocations is broken.
 
 mod cache;
+mod edits;
 mod effort;
 mod expr;
 mod figures;
@@ -47,6 +48,8 @@ struct Options {
 enum Suite {
     /// What a check costs at each level of the cache
     Cache,
+    /// What the cache still answers after an edit of policy
+    Edits,
     /// What expressions cost: each function and operator, and a match as policies have it
     Expr,
     /// What a quota costs in memory and in Redis
@@ -69,6 +72,7 @@ fn run(options: &Options) -> Result<()> {
     let json = options.json.as_deref().map(create).transpose()?;
     let figures = match options.suite {
         Suite::Cache => cache::run(&effort)?,
+        Suite::Edits => return edits::run(&effort, json),
         Suite::Expr => expr::run(&effort)?,
         Suite::Quota => quota::run(&effort)?,
     };
