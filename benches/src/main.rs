@@ -16,11 +16,13 @@ mod policy;
 mod quota;
 mod raw_codec;
 mod request;
+mod service;
 mod subject;
 mod table;
 
 use std::fs::File;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,6 +30,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
 use crate::effort::Effort;
+use crate::figures::Figures;
 
 #[derive(Parser)]
 #[command(name = "bench", about = "Measure mixmesh", disable_help_subcommand = true)]
@@ -35,13 +38,21 @@ struct Options {
     /// What to measure
     suite: Suite,
 
-    /// Also write the figures to FILE, as `[{"name","p50_ns","p99_ns","allocs","n"}]`
+    /// Also write the figures to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
     /// Run everything in a few seconds; the times then mean nothing
     #[arg(long)]
     smoke: bool,
+
+    /// The program `mixs` of Istio 1.4, to be measured in the same run (bench mixer)
+    #[arg(long, value_name = "PATH")]
+    peer_mixs: Option<PathBuf>,
+
+    /// Where the bare server listens
+    #[arg(long, value_name = "ADDR", hide = true, required_if_eq("suite", "bare"))]
+    listen: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -54,6 +65,11 @@ enum Suite {
     Expr,
     /// What a quota costs in memory and in Redis
     Quota,
+    /// What Mixer costs as a service: processor time, latency, memory
+    Mixer,
+    /// Serves as the yardstick of the suite `mixer`
+    #[value(hide = true)]
+    Bare,
 }
 
 fn main() -> ExitCode {
@@ -70,13 +86,26 @@ fn run(options: &Options) -> Result<()> {
     let effort = if options.smoke { Effort::smoke() } else { Effort::full() };
     // Better to be told before the first minute of measuring than after the last.
     let json = options.json.as_deref().map(create).transpose()?;
-    let figures = match options.suite {
-        Suite::Cache => cache::run(&effort)?,
-        Suite::Edits => return edits::run(&effort, json),
-        Suite::Expr => expr::run(&effort)?,
-        Suite::Quota => quota::run(&effort)?,
-    };
-    print!("{}", table::render(&figures, &effort));
+    match options.suite {
+        Suite::Cache => run_table(cache::run, &effort, json),
+        Suite::Edits => edits::run(&effort, json),
+        Suite::Expr => run_table(expr::run, &effort, json),
+        Suite::Quota => run_table(quota::run, &effort, json),
+        Suite::Mixer => service::run(&effort, options.peer_mixs.clone(), json),
+        Suite::Bare => {
+            service::serve_bare(options.listen.context("the bare server needs --listen")?)
+        }
+    }
+}
+
+/// Runs a suite whose figures stand in one table.
+fn run_table(
+    suite: fn(&Effort) -> Result<Vec<Figures>>,
+    effort: &Effort,
+    json: Option<File>,
+) -> Result<()> {
+    let figures = suite(effort)?;
+    print!("{}", table::render(&figures, effort));
     if let Some(mut file) = json {
         serde_json::to_writer_pretty(&file, &figures).context("write the figures")?;
         file.write_all(b"\n").context("write the figures")?;

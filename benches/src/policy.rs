@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
+use adapter_host::{AdapterHost, HostOptions};
 use anyhow::{Context, Result, ensure};
+use mesh_config::read_folder;
+use mixer::{DEFAULT_ROOT_NAMESPACE, Metrics, Mixer, PolicyBuilder};
 use tempfile::TempDir;
 use testbed::Layout;
 
@@ -34,4 +37,19 @@ pub(crate) fn config() -> Result<TempDir> {
     std::fs::write(folder.path().join("policy.yaml"), include_str!("policy.yaml"))
         .context("write the configuration")?;
     Ok(folder)
+}
+
+/// A Mixer with the policy of the benches, without its front ends.
+///
+/// # Errors
+/// When an adapter is missing or the policy has a mistake.
+pub(crate) async fn mixer(cache_bytes: u64) -> Result<Mixer> {
+    let metrics = Metrics::new();
+    let config = config()?;
+    let host = AdapterHost::new(HostOptions::default())?;
+    let mut builder =
+        PolicyBuilder::new(host, adapters()?, DEFAULT_ROOT_NAMESPACE, metrics.clone());
+    let policy = builder.build(&read_folder(config.path())?).await;
+    ensure!(policy.problems().is_empty(), "the benches' policy: {:?}", policy.problems());
+    Ok(Mixer::new(policy, cache_bytes, metrics, None))
 }

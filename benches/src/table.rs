@@ -13,6 +13,11 @@ allocs: of one operation, usually; in the gRPC rows of client and server togethe
 
 /// The figures as a table, with what is needed to read it.
 pub(crate) fn render(figures: &[Figures], effort: &Effort) -> String {
+    rows(figures) + NOTES + caveats(effort.is_believable)
+}
+
+/// The figures as a table.
+pub(crate) fn rows(figures: &[Figures]) -> String {
     let mut rows =
         vec![["bench", "p50", "p99", "allocs", "n", "batch", "elsewhere (1)"].map(String::from)];
     rows.extend(figures.iter().map(|f| {
@@ -41,14 +46,17 @@ pub(crate) fn render(figures: &[Figures], effort: &Effort) -> String {
         text.push_str(format!("{line}  {}", row[6]).trim_end());
         text.push('\n');
     }
-    text.push_str(NOTES);
-    if !effort.is_believable {
-        text.push_str("A smoke run: the times mean nothing.\n");
-    }
-    if cfg!(debug_assertions) {
-        text.push_str("An unoptimised build: the times mean nothing.\n");
-    }
     text
+}
+
+/// Why the times of this run are not to be believed; empty when they are.
+pub(crate) fn caveats(is_believable: bool) -> &'static str {
+    match (is_believable, cfg!(debug_assertions)) {
+        (true, false) => "",
+        (false, false) => "A smoke run: the times mean nothing.\n",
+        (true, true) => "An unoptimised build: the times mean nothing.\n",
+        (false, true) => "A smoke run of an unoptimised build: the times mean nothing.\n",
+    }
 }
 
 fn duration(ns: f64) -> String {

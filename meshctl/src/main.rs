@@ -2,6 +2,7 @@
 
 mod attributes;
 mod check;
+mod explain;
 mod expr;
 mod load;
 mod mixer;
@@ -33,6 +34,9 @@ enum Command {
     /// Tell a Mixer that requests with these attributes were served. Exits with 0 when it took all, with 2
     /// when the command line is wrong, with 3 when it did not.
     Report(Box<report::Report>),
+    /// Say what the rules make of a request: which match, what their handlers answer, and what the answer
+    /// depends on. Exits with 0 when the request may pass, with 1 when it may not.
+    Explain(Box<explain::Explain>),
     /// Evaluate an expression as Mixer does, and say what its value depends on.
     Expr(expr::Expr),
     /// Follow what a Mixer announces.
@@ -64,6 +68,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Validate(validate) => validate.run().await,
         Command::Check(check) => answered(check.run().await),
         Command::Report(report) => answered(report.run().await),
+        Command::Explain(explain) => explain.run().await,
         Command::Expr(expr) => expr.run(),
         Command::Watch { what: Watched::Generations(generations) } => generations.run().await,
     }

@@ -5,6 +5,7 @@
 
 mod cache;
 mod config;
+mod explain;
 mod handlers;
 mod redact;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use mesh_config::{ConfigSet, SourceStatus};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ use crate::service::Mixer;
 use crate::source::describe;
 
 /// What the index lists; a test asks for each.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("/", "this list"),
     ("/healthz", "200 while the process answers"),
     ("/readyz", "200 when it serves, else 503 and what is missing"),
@@ -34,6 +35,7 @@ const PAGES: [(&str, &str); 9] = [
     ("/debug/config", "what is configured, the generation of each namespace, every mistake"),
     ("/debug/handlers", "each handler: adapter, state, calls, failures, queue"),
     ("/debug/cache", "the check cache and the attributes its answers depend on"),
+    ("/debug/explain", "POST attributes: what the rules make of them"),
     ("/debug/log", "what is logged; PUT with ?level=… changes it"),
 ];
 
@@ -73,6 +75,7 @@ pub(crate) fn debug_router(subject: Subject) -> Router {
         .route("/version", get(async || Json(version())))
         .route("/debug/config", get(async |State(subject)| page(&subject, config::page)))
         .route("/debug/handlers", get(async |State(subject)| page(&subject, handlers::page)))
+        .route("/debug/explain", post(explain::answer))
         .route("/debug/cache", get(async |State(subject)| page(&subject, cache::page)))
         .with_state(subject)
 }

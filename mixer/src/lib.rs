@@ -43,4 +43,4 @@ pub use shedding::{
     Admission, Limits, Permit, RateLimit, RequestKind, Shed, ShedReason, SheddingMode,
     SheddingOptions,
 };
-pub use validate::validate;
+pub use validate::{Explained, explain, validate};

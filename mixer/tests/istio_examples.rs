@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 
 use mixer::{DEFAULT_ROOT_NAMESPACE, validate};
 
-/// Tasks whose adapters and templates are available, together as far as they are not for the same
-/// resources.
-const TASKS: [&[&str]; 2] = [
+/// The tasks, together as far as they are not for the same resources.
+const TASKS: [&[&str]; 5] = [
     &["deny-label", "ip-whitelist", "new-log", "new-metric", "tcp-metrics", "whitelist"],
-    &["blacklist"],
+    &["blacklist", "header-operations"],
+    &["rate-limit-conditional"],
+    &["rate-limit-memory"],
+    &["rate-limit-redis"],
 ];
 
-/// The default configuration, as far as its adapters and templates are available.
-const DEFAULT: &[&str] = &["accesslog", "attributes", "http-metrics", "prometheus", "tcp-metrics"];
+/// The default configuration.
+const DEFAULT: &[&str] =
+    &["accesslog", "attributes", "http-metrics", "kubernetes", "prometheus", "tcp-metrics"];
 
 /// The problems of the default configuration with `tasks` on top.
 async fn problems(tasks: &[&str]) -> Vec<String> {

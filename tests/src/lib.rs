@@ -46,7 +46,7 @@ pub use redis::{Persistence, Redis};
 pub use series::{Sample, Series};
 pub use span_collector::SpanCollector;
 pub use stats::EnvoyStats;
-pub use stock_envoy::StockEnvoy;
+pub use stock_envoy::{StockEnvoy, StockProxy};
 pub use stock_envoy_config::{StockEnvoyOptions, UpstreamTls};
 pub use test_mesh::TestMesh;
 pub use wait::wait_until;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::http::{Answer, Connection};
-use crate::{Envoy, EnvoyOptions, FailPolicy, Greeter, Layout, Mixer, write_at_once};
+use crate::{
+    Envoy, EnvoyOptions, FailPolicy, Greeter, Layout, Mixer, StockEnvoyOptions, StockProxy,
+    free_address, write_at_once,
+};
 
 /// How long Envoy and Mixer may take to end when they are asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -108,6 +111,25 @@ impl Mesh {
     /// When the sidecar cannot be reached.
     pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
         self.connect()?.get(path, headers)
+    }
+
+    /// Starts an Envoy without our module beside the sidecar: before the same service, with the same Mixer.
+    /// Its rate limits ask for the quota that `rate_limit_domain` names.
+    ///
+    /// # Errors
+    /// As [`StockProxy::start`].
+    pub fn start_stock_envoy(&self, rate_limit_domain: &'static str) -> Result<StockProxy> {
+        let greeter = self.greeters.first().context("the mesh has a service")?;
+        let options = StockEnvoyOptions {
+            proxy: free_address()?,
+            tcp: free_address()?,
+            admin: free_address()?,
+            mixer: self.mixer.grpc(),
+            service: greeter.address(),
+            tls: None,
+            rate_limit_domain: Some(rate_limit_domain),
+        };
+        StockProxy::start(&self.layout, &self.folder, options)
     }
 
     /// The folder that Mixer reads.

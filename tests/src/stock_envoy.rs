@@ -1,5 +1,6 @@
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,13 +13,55 @@ use crate::{
 
 const READY: Duration = Duration::from_secs(30);
 
-/// A service behind an Envoy without our module, and a Mixer that the Envoy uses through its own services.
+/// An Envoy without our module, which uses a Mixer through services of Envoy's own.
+#[derive(Debug)]
+pub struct StockProxy {
+    options: StockEnvoyOptions,
+    _process: Process,
+}
+
+impl StockProxy {
+    /// Starts it in `folder` and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it is not installed, ends or does not become ready.
+    pub fn start(layout: &Layout, folder: &Path, options: StockEnvoyOptions) -> Result<Self> {
+        let config = folder.join("stock-envoy.json");
+        fs::write(&config, serde_json::to_vec_pretty(&options.bootstrap())?)?;
+        let mut process = Launch::new("stock-envoy", layout.envoy(), folder)
+            .arg("--config-path")
+            .arg(&config)
+            .arg("--concurrency")
+            .arg("1")
+            .arg("--disable-hot-restart")
+            .arg("--log-level")
+            .arg("warning")
+            .start()?;
+        let ready = format!("http://{}/ready", options.admin);
+        process.wait_until("Envoy to be ready", READY, || http::get(&ready)?.require_ok())?;
+        Ok(Self { options, _process: process })
+    }
+
+    /// Where it takes requests.
+    pub fn address(&self) -> SocketAddr {
+        self.options.proxy
+    }
+
+    /// Opens a connection to it.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn connect(&self) -> Result<Connection> {
+        Connection::open(self.options.proxy)
+    }
+}
+
+/// A service behind a stock Envoy, and a Mixer of its own.
 #[derive(Debug)]
 pub struct StockEnvoy {
-    options: StockEnvoyOptions,
+    proxy: StockProxy,
     mixer: Mixer,
     greeter: Greeter,
-    _process: Process,
 }
 
 impl StockEnvoy {
@@ -42,20 +85,8 @@ impl StockEnvoy {
             rate_limit_domain: None,
         };
         change(&mut options);
-        let config = folder.join("stock-envoy.json");
-        fs::write(&config, serde_json::to_vec_pretty(&options.bootstrap())?)?;
-        let mut process = Launch::new("stock-envoy", layout.envoy(), &folder)
-            .arg("--config-path")
-            .arg(&config)
-            .arg("--concurrency")
-            .arg("1")
-            .arg("--disable-hot-restart")
-            .arg("--log-level")
-            .arg("warning")
-            .start()?;
-        let ready = format!("http://{}/ready", options.admin);
-        process.wait_until("Envoy to be ready", READY, || http::get(&ready)?.require_ok())?;
-        Ok(Self { options, mixer, greeter, _process: process })
+        let proxy = StockProxy::start(&layout, &folder, options)?;
+        Ok(Self { proxy, mixer, greeter })
     }
 
     /// Its Mixer.
@@ -81,7 +112,7 @@ impl StockEnvoy {
     /// # Errors
     /// When it cannot be reached.
     pub fn connect(&self) -> Result<Connection> {
-        Connection::open(self.options.proxy)
+        self.proxy.connect()
     }
 
     /// One request through Envoy on a connection of its own.
@@ -94,12 +125,12 @@ impl StockEnvoy {
 
     /// Where Envoy takes connections that it passes on as they are.
     pub fn tcp(&self) -> SocketAddr {
-        self.options.tcp
+        self.proxy.options.tcp
     }
 
     /// How Envoy shows itself to Mixer.
     pub fn tls(&self) -> Option<&UpstreamTls> {
-        self.options.tls.as_ref()
+        self.proxy.options.tls.as_ref()
     }
 
     /// Envoy's statistics at this moment.
@@ -107,6 +138,6 @@ impl StockEnvoy {
     /// # Errors
     /// When Envoy does not answer.
     pub fn stats(&self) -> Result<EnvoyStats> {
-        EnvoyStats::read(&format!("http://{}", self.options.admin))
+        EnvoyStats::read(&format!("http://{}", self.proxy.options.admin))
     }
 }

@@ -5,6 +5,7 @@ mod backends;
 mod edits;
 mod endpoints;
 mod outage;
+mod stock;
 mod stop;
 mod summary;
 mod traffic;
@@ -96,7 +97,10 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     let mut summary = Summary::new(traffic::run(&mesh)?);
     backends.show(summary.requests())?;
     summary.edit_to_enforcement = Some(edits::run(&mesh)?);
+    let (stock_envoy, stock) = stock::run(&mesh)?;
+    summary.stock = Some(stock);
     if options.once {
+        drop(stock_envoy);
         let (outage, recovery) = outage::run(&mut mesh)?;
         summary.add_outage(outage, recovery);
         summary.write(&folder.join("summary.json"))?;
@@ -104,8 +108,8 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
         return summary.judge();
     }
 
-    endpoints::write(&folder, &mesh, &backends)?;
-    endpoints::print(&mesh, &backends)?;
+    endpoints::write(&folder, &mesh, &stock_envoy, &backends)?;
+    endpoints::print(&mesh, &stock_envoy, &backends)?;
     stop.wait()?;
     eprintln!("\nmixmesh demo: stop");
     endpoints::remove(&folder)?;
@@ -175,7 +179,7 @@ fn introduce(mesh: &Mesh) {
     let v1 = 100 - V2_PERCENT;
     println!(
         "\n  client → Envoy {ENVOY_VERSION}, {WORKERS} workers, sidecar filter → greeter v1 ({v1} %), v2 ({V2_PERCENT} %)\n           \
-         ↳ Mixer, adapters denier, list, prometheus, stdio ← {}\n",
+         ↳ Mixer, adapters denier, list, prometheus, quota, stdio ← {}\n",
         mesh.config().display()
     );
 }

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapter_host::{AdapterHost, HostOptions};
 use anyhow::{Context, Result, ensure};
 use foldhash::fast::RandomState;
 use mesh_api::mixer::v1::CheckResponse;
 use mesh_attributes::wire::resolve_references;
-use mesh_config::read_folder;
-use mixer::{
-    CacheLevel, Caller, DEFAULT_CACHE_BYTES, DEFAULT_ROOT_NAMESPACE, Metrics, Mixer, PolicyBuilder,
-};
+use mixer::{CacheLevel, Caller, DEFAULT_CACHE_BYTES, Mixer};
 use prost::Message;
 use tokio::runtime::{Builder, Runtime};
 
@@ -29,8 +25,8 @@ const USUAL_WEIGHT: u32 = 400;
 /// A hit, the plain look-up of its key in the same cache crate, and a decision by one adapter.
 pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let cached = runtime.block_on(open(DEFAULT_CACHE_BYTES))?;
-    let uncached = runtime.block_on(open(0))?;
+    let cached = runtime.block_on(policy::mixer(DEFAULT_CACHE_BYTES))?;
+    let uncached = runtime.block_on(policy::mixer(0))?;
     let caller = Caller { is_our_filter: true, ..Caller::default() };
     let mut hits = requests();
     let mut misses = requests();
@@ -64,17 +60,6 @@ pub(crate) fn run(effort: &Effort) -> Result<Vec<Figures>> {
 
 pub(super) fn requests() -> Scattered<Vec<u8>> {
     Scattered::new(|i| request::check_request(i, NAMESPACE))
-}
-
-async fn open(cache_bytes: u64) -> Result<Mixer> {
-    let metrics = Metrics::new();
-    let config = policy::config()?;
-    let host = AdapterHost::new(HostOptions::default())?;
-    let adapters = policy::adapters()?;
-    let mut builder = PolicyBuilder::new(host, adapters, DEFAULT_ROOT_NAMESPACE, metrics.clone());
-    let policy = builder.build(&read_folder(config.path())?).await;
-    ensure!(policy.problems().is_empty(), "the benches' policy: {:?}", policy.problems());
-    Ok(Mixer::new(policy, cache_bytes, metrics, None))
 }
 
 /// Puts the answers to the working set into the cache, as often as their uses are spent, and sees that

@@ -4,6 +4,7 @@
 
 mod combine;
 mod dispatch;
+mod explain;
 mod quota;
 
 use std::sync::Arc;

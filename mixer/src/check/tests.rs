@@ -1,13 +1,17 @@
 //! Every variety through real adapters: what a request is answered by the rules.
 
 use http::HeaderMap;
-use mesh_api::mixer::v1::HeaderOperation;
 use mesh_api::mixer::v1::check_response::PreconditionResult;
 use mesh_api::mixer::v1::header_operation::Operation;
+use mesh_api::mixer::v1::{
+    CheckRequest, CheckResponse, CompressedAttributes, HeaderOperation, ReportRequest,
+};
 use mesh_attributes::wire::{QuotaRequest, ReportEncoder, resolve_references};
 use mesh_attributes::{AttributeBag, Condition};
 
-use crate::check::CacheLevel;
+use prost::Message;
+
+use crate::check::{CacheLevel, Caller};
 use crate::fixture::{Fixture, MANIFEST};
 
 const GROUPS: &str = r#"
@@ -240,9 +244,7 @@ async fn a_generator_that_is_not_there_refuses_unless_its_rule_is_open() {
     let mut f = Fixture::new(&[MANIFEST, &missing, &denier("request.path == \"/x\"")]).await;
     assert!(!f.problems().is_empty());
     let open = missing.replace("spec: { actions", "spec: { failPolicy: open, actions");
-    let code = |response: mesh_api::mixer::v1::CheckResponse| {
-        response.precondition.unwrap().status.unwrap().code
-    };
+    let code = |response: CheckResponse| response.precondition.unwrap().status.unwrap().code;
     let closed = code(f.ask(&request("jason"), &[]).await.0);
     f.edit(&[MANIFEST, &open, &denier("request.path == \"/x\"")]).await;
     let opened = code(f.ask(&request("jason"), &[]).await.0);
@@ -325,7 +327,7 @@ async fn a_denied_request_spends_no_quota() {
 async fn a_dictionary_larger_than_ours_is_refused_in_the_words_that_old_proxies_know() {
     let f = Fixture::new(&[MANIFEST]).await;
     let request = [0x10, 0xac, 0x02]; // global_word_count = 300
-    let refusal = f.mixer.check(&request, &super::Caller::default()).await.unwrap_err();
+    let refusal = f.mixer.check(&request, &Caller::default()).await.unwrap_err();
     assert_eq!(refusal.code(), tonic::Code::InvalidArgument);
     assert!(refusal.message().starts_with("Request could not be processed due to invalid"));
 }
@@ -358,4 +360,31 @@ spec: { actions: [ { handler: nothing, instances: [ broken, event ] } ] }
     let mut ours = HeaderMap::new();
     ours.insert("mixmesh-batch", "filter-1".parse().unwrap());
     f.mixer.report(&report, &ours).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_without_our_dictionary_asks_and_reports_in_its_own_words() {
+    let f = Fixture::new(&[MANIFEST, NOOP, &denier("request.path == \"/x\"")]).await;
+    let words = ["destination.namespace", "a", "request.path", "/x"].map(str::to_owned).to_vec();
+    let attributes = CompressedAttributes {
+        words: words.clone(),
+        strings: [(-1, -2), (-3, -4)].into(),
+        ..CompressedAttributes::default()
+    };
+    let request = CheckRequest { attributes: Some(attributes), ..CheckRequest::default() };
+    let answer = f.mixer.check(&request.encode_to_vec(), &Caller::default()).await.unwrap();
+    let answer = CheckResponse::decode(answer.body).unwrap().precondition.unwrap();
+    assert_eq!(answer.status.as_ref().unwrap().code, 7);
+    let list = answer.referenced_attributes.as_ref().unwrap();
+    assert!(list.attribute_matches.iter().all(|m| m.name < 0), "words of the message alone");
+    // A delta report, as `mixc` sends: what an element does not say is as in the one before.
+    let first = CompressedAttributes { strings: [(-1, -2), (-3, -4)].into(), ..Default::default() };
+    let second = CompressedAttributes { strings: [(-3, -2)].into(), ..Default::default() };
+    let report = ReportRequest {
+        attributes: vec![first, second],
+        default_words: words,
+        ..ReportRequest::default()
+    };
+    f.mixer.report(&report.encode_to_vec(), &HeaderMap::new()).await.unwrap();
+    assert_eq!(f.mixer.metrics().reports_received.get(), 2);
 }

@@ -18,7 +18,7 @@ use super::access_log::AccessLog;
 use super::connection_limits::ConnectionLimits;
 use super::deadline::Deadline;
 use super::ext_authz::ExtAuthz;
-use super::health::{follow_readiness, name_of};
+use super::health::{follow_readiness, name_of, reporter};
 use super::mixer_service::MixerService;
 use super::open_files::connections_within;
 use super::rate_limit::RateLimits;
@@ -85,7 +85,6 @@ impl GrpcPort {
         let rate_limits =
             RateLimitServiceServer::new(rate_limits).max_decoding_message_size(max_message);
         let mixer = MixerService { mixer, max_message_bytes: max_message };
-        let (reporter, health) = tonic_health::server::health_reporter();
         let names = [
             name_of(&mixer),
             name_of(&watch),
@@ -93,10 +92,17 @@ impl GrpcPort {
             name_of(&access_log),
             name_of(&rate_limits),
         ];
+        let (reporter, health) = reporter(&names).await;
+        // Only what is served here: the definitions have the services of others, too.
+        let described = [names.as_slice(), &[name_of(&health)]].concat();
         let reflection = || {
-            tonic_reflection::server::Builder::configure()
+            let mut builder = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(mesh_api::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+            for name in &described {
+                builder = builder.with_service_name(*name);
+            }
+            builder
         };
         let (v1, v1alpha) = match (reflection().build_v1(), reflection().build_v1alpha()) {
             (Ok(v1), Ok(v1alpha)) => (v1, v1alpha),

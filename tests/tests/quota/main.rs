@@ -1,5 +1,7 @@
 //! Quota counters in a real Redis: shared by two stores, restarted, paused, and replaced by a liar.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that does not work fails its test")]
+
 mod limits;
 mod mixers;
 mod outage;

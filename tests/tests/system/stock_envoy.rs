@@ -163,6 +163,7 @@ fn a_connection_that_is_passed_on_is_reported_when_it_ends() -> Result<()> {
     stream.write_all(request)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
+    drop(stream);
     ensure!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     wait_until("its bytes to be counted", LIMIT, || {
         let series = envoy.mixer().series()?;
@@ -263,7 +264,7 @@ fn header_operations_of_rules_reach_the_service_and_the_client() -> Result<()> {
 #[test]
 fn a_quota_limits_each_user_of_a_stock_envoy() -> Result<()> {
     require_part!(Envoy);
-    let mesh = TestMesh::new()?.with_file("quota.yaml", include_str!("user_quota.yaml"))?;
+    let mesh = TestMesh::new()?.with_demo_file("quota.yaml")?;
     let envoy =
         StockEnvoy::start(mesh, |options| options.rate_limit_domain = Some("requests.default"))?;
     for _ in 0..3 {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use testbed::{Mesh, write_at_once};
+use testbed::{Mesh, StockProxy, write_at_once};
 
 use super::backends::Backends;
 
@@ -14,8 +14,14 @@ const FILE: &str = "endpoints.json";
 ///
 /// # Errors
 /// When the file system refuses.
-pub(crate) fn write(folder: &Path, mesh: &Mesh, backends: &Backends) -> Result<()> {
-    write_at_once(&folder.join(FILE), &serde_json::to_vec_pretty(&endpoints(mesh, backends)?)?)
+pub(crate) fn write(
+    folder: &Path,
+    mesh: &Mesh,
+    stock_envoy: &StockProxy,
+    backends: &Backends,
+) -> Result<()> {
+    let endpoints = endpoints(mesh, stock_envoy, backends)?;
+    write_at_once(&folder.join(FILE), &serde_json::to_vec_pretty(&endpoints)?)
 }
 
 /// Removes the file, if it is there.
@@ -35,7 +41,7 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When the sidecar was stopped.
-pub(crate) fn print(mesh: &Mesh, backends: &Backends) -> Result<()> {
+pub(crate) fn print(mesh: &Mesh, stock_envoy: &StockProxy, backends: &Backends) -> Result<()> {
     let mixer = mesh.mixer();
     let proxy = mesh.proxy()?;
     println!("Look around");
@@ -43,6 +49,10 @@ pub(crate) fn print(mesh: &Mesh, backends: &Backends) -> Result<()> {
         ("the service, through the sidecar", format!("curl -i http://{proxy}/")),
         ("denied by a rule", format!("curl -i http://{proxy}/admin")),
         ("denied by a list", format!("curl -i -H 'x-user: mallory' http://{proxy}/")),
+        (
+            "a stock Envoy, limited to 3 a minute",
+            format!("curl -i -H 'x-user: ann' http://{}/", stock_envoy.address()),
+        ),
         ("the rules: edit, add or remove one", mesh.config().display().to_string()),
         ("what Mixer runs", format!("{}/debug/config", mixer.http_url())),
         ("Mixer's own metrics", format!("{}/metrics", mixer.http_url())),
@@ -64,11 +74,12 @@ pub(crate) fn print(mesh: &Mesh, backends: &Backends) -> Result<()> {
     Ok(())
 }
 
-fn endpoints(mesh: &Mesh, backends: &Backends) -> Result<Value> {
+fn endpoints(mesh: &Mesh, stock_envoy: &StockProxy, backends: &Backends) -> Result<Value> {
     let mixer = mesh.mixer();
     let envoy = mesh.envoy()?;
     let mut endpoints = json!({
         "proxy": format!("http://{}", mesh.proxy()?),
+        "stock_envoy": format!("http://{}", stock_envoy.address()),
         "envoy_admin": envoy.admin_url(),
         "mixer_http": mixer.http_url(),
         "prometheus_metrics": mixer.series_url(),

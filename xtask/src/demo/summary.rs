@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use testbed::write_at_once;
 
 use super::outage::{Outage, Outages, Recovery};
+use super::stock::Stock;
 use super::traffic::Traffic;
 
 /// Within this an edit must be enforced.
@@ -17,13 +18,15 @@ pub(crate) struct Summary {
     traffic: Traffic,
     /// The worst of all edits.
     pub(crate) edit_to_enforcement: Option<Duration>,
+    /// What an Envoy without our module was answered.
+    pub(crate) stock: Option<Stock>,
     outages: Option<(Outages, Recovery)>,
 }
 
 impl Summary {
     /// A run that has measured this so far.
     pub(crate) fn new(traffic: Traffic) -> Self {
-        Self { traffic, edit_to_enforcement: None, outages: None }
+        Self { traffic, edit_to_enforcement: None, stock: None, outages: None }
     }
 
     /// The requests of the first phase.
@@ -58,6 +61,14 @@ impl Summary {
         });
         if let Some(worst) = self.edit_to_enforcement {
             figures["edit_to_enforcement_ms"] = json!(millis(worst));
+        }
+        if let Some(stock) = self.stock {
+            figures["stock_envoy"] = json!({
+                "requests": stock.requests,
+                "allowed": stock.allowed,
+                "denied_403": stock.denied,
+                "limited_429": stock.limited,
+            });
         }
         if let Some((outages, recovery)) = &self.outages {
             figures["outage_closed"] = outage(&outages.closed);
@@ -117,6 +128,9 @@ impl Summary {
         if let Some(worst) = self.edit_to_enforcement {
             checks.push(("every edit was enforced within a second", worst < EDIT_LIMIT));
         }
+        if let Some(stock) = self.stock {
+            checks.push(("a stock Envoy enforced the same rules and the quota", stock.is_right()));
+        }
         if let Some((Outages { closed, open }, recovery)) = &self.outages {
             checks.extend([
                 (
@@ -169,6 +183,7 @@ mod tests {
             prometheus_requests_total: 10,
         });
         summary.edit_to_enforcement = Some(Duration::from_millis(90));
+        summary.stock = Some(Stock { requests: 5, allowed: 3, denied: 1, limited: 1 });
         let closed = Outage {
             requests: 5,
             status_503: 5,
@@ -201,7 +216,7 @@ mod tests {
 
     #[test]
     fn each_figure_that_is_off_fails_the_run() {
-        let mangle: [fn(&mut Summary); 9] = [
+        let mangle: [fn(&mut Summary); 10] = [
             |s| s.traffic.allowed += 1,
             |s| s.traffic.check_calls += 1,
             |s| s.traffic.l2_hits = 0,
@@ -209,6 +224,7 @@ mod tests {
             |s| s.traffic.reports_received -= 1,
             |s| s.traffic.prometheus_requests_total += 1,
             |s| s.edit_to_enforcement = Some(EDIT_LIMIT),
+            |s| s.stock.as_mut().unwrap().allowed = 4,
             |s| s.outages.as_mut().unwrap().0.closed.upstream_requests = 1,
             |s| s.outages.as_mut().unwrap().1.allowed = 4,
         ];

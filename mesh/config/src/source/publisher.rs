@@ -41,19 +41,20 @@ impl Publisher {
 
     /// `set` is what there is, and changes of it would be noticed.
     pub(crate) fn current(&self, set: &Arc<ConfigSet>) {
+        let (synced, connected) = {
+            let status = self.status.borrow();
+            (status.synced, status.connected)
+        };
+        self.contact();
         self.publish(set);
         let name = self.name();
-        self.status.send_modify(|status| {
-            if !status.synced {
-                info!(source = %name, revision = set.revision.0, "The configuration was read.");
-            } else if !status.connected {
-                info!(source = %name, "The configuration source is back.");
-            }
-            status.synced = true;
-            status.connected = true;
-            status.last_contact = Some(Instant::now());
-            status.error = None;
-        });
+        if !synced {
+            info!(source = %name, revision = set.revision.0, "The configuration was read.");
+            // After the set: who waits for this finds it.
+            self.status.send_modify(|status| status.synced = true);
+        } else if !connected {
+            info!(source = %name, "The configuration source is back.");
+        }
     }
 
     /// A part of everything was read again, after the first time.

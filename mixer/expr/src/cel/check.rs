@@ -204,10 +204,16 @@ impl Checker<'_> {
             Ok((function, of)) => return Ok((folded(Op::Call(function, ops.into())), of)),
             Err(is_known) => is_known,
         };
+        let exists_otherwise = overloads::function(name, target.is_none(), &[]) != Err(false);
         let name = error::excerpt(name).into_string();
         Err(fault(
             node,
-            if is_known {
+            if exists_otherwise && !is_known {
+                match target {
+                    Some(_) => Problem::FunctionWithTarget { name },
+                    None => Problem::MethodWithoutTarget { name },
+                }
+            } else if is_known {
                 let target = target.map(|of| format!("{of}.")).unwrap_or_default();
                 Problem::NoOverload { name, operands: format!("{target}{}", listed(types)) }
             } else {

@@ -125,11 +125,8 @@ fn what_the_language_has_and_policies_do_not_is_named() {
             "toLowr(xs)",
             "compile: undeclared reference to 'toLowr' (in container '') (did you mean toLower?)",
         ),
-        (
-            "xs.toLower()",
-            "compile: undeclared reference to 'toLower' (in container '') (did you mean toLower?)",
-        ),
-        ("startsWith(xs, xs)", "compile: undeclared reference to 'startsWith' (in container '')"),
+        ("xs.toLower()", "compile: invoking regular function on instance method: toLower"),
+        ("startsWith(xs, xs)", "compile: invoking instance method without an instance: startsWith"),
         ("xs.pick(bs)", "compile: invoking regular function on instance method: pick"),
         ("xs.matches('(')", "compile: error parsing regexp '(': unclosed group"),
     ]);
