@@ -6,6 +6,7 @@ mod l1_hook;
 mod l1_lookup;
 mod mixer;
 mod sidecar;
+mod threads;
 mod wire;
 
 use anyhow::Result;

@@ -6,6 +6,7 @@
 //! no promise about allocations is broken.
 
 mod cache;
+mod edits;
 mod effort;
 mod expr;
 mod figures;
@@ -58,6 +59,8 @@ struct Options {
 enum Suite {
     /// What a check costs at each level of the cache
     Cache,
+    /// What the cache still answers after an edit of policy
+    Edits,
     /// What expressions cost: each function and operator, and a match as policies have it
     Expr,
     /// What a quota costs in memory and in Redis
@@ -85,6 +88,7 @@ fn run(options: &Options) -> Result<()> {
     let json = options.json.as_deref().map(create).transpose()?;
     match options.suite {
         Suite::Cache => run_table(cache::run, &effort, json),
+        Suite::Edits => edits::run(&effort, json),
         Suite::Expr => run_table(expr::run, &effort, json),
         Suite::Quota => run_table(quota::run, &effort, json),
         Suite::Mixer => service::run(&effort, options.peer_mixs.clone(), json),

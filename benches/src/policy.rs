@@ -11,7 +11,7 @@ use testbed::Layout;
 const FOLDER_VARIABLE: &str = "MIXMESH_ADAPTERS";
 
 /// What the policy of the benches needs.
-const ADAPTERS: [&str; 2] = ["denier", "list"];
+const ADAPTERS: [&str; 3] = ["denier", "list", "prometheus"];
 
 /// The folder of adapters, which holds all that the benches need.
 ///

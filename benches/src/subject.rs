@@ -117,11 +117,33 @@ impl<'a> Subject<'a> {
                 (self.refill)()?;
             }
         }
+        Ok(Allocations::of(counts))
+    }
+}
+
+impl Allocations {
+    /// Of runs of [`COUNTED_TOGETHER`] operations, at least one.
+    fn of(mut counts: Vec<u64>) -> Self {
         counts.sort_unstable();
         let each = |count: u64| count as f64 / f64::from(COUNTED_TOGETHER);
         let (usual, most) = (counts[counts.len() / 2], counts[counts.len() - 1]);
-        Ok(Allocations { usual: each(usual), most: each(most) })
+        Self { usual: each(usual), most: each(most) }
     }
+}
+
+/// How often an operation on the calling thread allocates, over a few runs.
+pub(crate) fn count_allocations(mut operation: impl FnMut() -> Result<()>) -> Result<Allocations> {
+    const RUNS: usize = 8;
+    let mut counts = Vec::new();
+    for _ in 0..RUNS {
+        let mut ran = Ok(());
+        let counted = allocation_counter::measure(|| {
+            ran = (0..COUNTED_TOGETHER).try_for_each(|_| operation());
+        });
+        ran?;
+        counts.push(counted.count_total);
+    }
+    Ok(Allocations::of(counts))
 }
 
 impl Promise {

@@ -11,6 +11,7 @@ mod checks;
 mod components;
 mod edits;
 mod etcd;
+mod generations;
 mod grpc_port;
 mod hostile;
 mod operations;
