@@ -100,12 +100,13 @@ impl Mixer {
         bag: &impl Bag,
         outgoing: &mut Outgoing,
     ) {
+        let mut known = KnownDimensions::default();
         for rule in rules {
             if !rule.scope.matches(bag, &self.metrics) || !rule.scope.takes(bag) {
                 continue;
             }
             for call in &rule.calls {
-                if let Err(cause) = outgoing.add(element, call, bag) {
+                if let Err(cause) = outgoing.add(element, call, bag, &mut known) {
                     self.metrics
                         .report_instance_errors
                         .with_label_values(&[&call.target.instance])
@@ -149,12 +150,18 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    fn add(&mut self, element: u32, call: &ReportCall, bag: &impl Bag) -> Result<(), FieldError> {
+    fn add<'a>(
+        &mut self,
+        element: u32,
+        call: &'a ReportCall,
+        bag: &'a impl Bag,
+        known: &mut KnownDimensions<'a>,
+    ) -> Result<(), FieldError> {
         let target = &call.target;
         match &*call.input {
-            ReportInput::Metric { value, dimensions } => {
+            ReportInput::Metric { value, dimensions, dimensions_digest } => {
                 let value = value.evaluate(bag)?;
-                let dimensions = evaluate_all(dimensions, bag)?;
+                let dimensions = known.evaluate(dimensions_digest, dimensions, bag)?;
                 let values: Values<'_> = dimensions.iter().map(adapter_value).collect();
                 batch_of(&mut self.metrics, &target.handler).push(
                     element,
@@ -216,10 +223,39 @@ impl Outgoing {
 /// Istio's metrics have 19 labels: no allocation for them.
 type Values<'v> = SmallVec<[AdapterValue<'v>; 24]>;
 
+/// What fields evaluate to.
+type AllEvaluated<'a> = SmallVec<[Evaluated<'a>; 24]>;
+
+/// The dimensions of a request's last metric. The metrics of a mesh are alike: Istio's all have the same
+/// dimensions, and to evaluate them again for each was a third of what a report cost.
+#[derive(Default)]
+struct KnownDimensions<'a> {
+    /// Which they are; none when they could not be evaluated.
+    digest: Option<&'a [u8; 32]>,
+    values: AllEvaluated<'a>,
+}
+
+impl<'a> KnownDimensions<'a> {
+    /// The values of `dimensions`, whose digest is `digest`, for the one bag that this is for.
+    fn evaluate(
+        &mut self,
+        digest: &'a [u8; 32],
+        dimensions: &'a [Field],
+        bag: &'a impl Bag,
+    ) -> Result<&AllEvaluated<'a>, FieldError> {
+        if self.digest != Some(digest) {
+            self.digest = None;
+            self.values = evaluate_all(dimensions, bag)?;
+            self.digest = Some(digest);
+        }
+        Ok(&self.values)
+    }
+}
+
 fn evaluate_all<'a>(
     fields: &'a [Field],
     bag: &'a impl Bag,
-) -> Result<SmallVec<[Evaluated<'a>; 24]>, FieldError> {
+) -> Result<AllEvaluated<'a>, FieldError> {
     fields.iter().map(|field| field.evaluate(bag)).collect()
 }
 

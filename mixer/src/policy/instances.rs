@@ -8,6 +8,7 @@ use mesh_attributes::{AttributeName, ValueType};
 use mesh_config::{FieldKind, FieldSchema, Problem, Resource, Spec, Text};
 use mixer_expr::{Expression, LANGUAGE_ANNOTATION, Language, compile_in};
 
+use super::digest::Canonical;
 use super::rule::{Binding, CheckInput, Field, GenerateInput, ReportInput};
 
 /// Under which names the bindings of an attribute generator know its output.
@@ -91,7 +92,8 @@ pub(super) fn compile_instance(
             let (declared, dimensions) = fields.map("dimensions");
             let value = fields.scalar("value");
             value_type = Some(value.value_type());
-            let input = ReportInput::Metric { value, dimensions };
+            let dimensions_digest = digest_of_map("dimensions.", language, &instance.fields);
+            let input = ReportInput::Metric { value, dimensions, dimensions_digest };
             (declared, Input::Report(input.into()))
         }
     };
@@ -129,6 +131,18 @@ impl CompiledFields {
         let entries = self.maps.remove(name).unwrap_or_default();
         entries.into_iter().map(|(key, field)| ((key, field.value_type()), field)).unzip()
     }
+}
+
+/// Of the fields whose name begins with `prefix`, as they are written: equal ones mean the same under one
+/// set of attributes.
+fn digest_of_map(prefix: &str, language: Language, texts: &BTreeMap<String, Text>) -> [u8; 32] {
+    let mut written = Canonical::new();
+    written.add(language.to_string());
+    for (name, text) in texts.iter().filter(|(name, _)| name.starts_with(prefix)) {
+        written.add(name);
+        written.add(&text.value);
+    }
+    written.finish()
 }
 
 /// The language of a resource's expressions, by its annotation.
@@ -243,5 +257,26 @@ impl Compiler<'_> {
             object: Some(self.resource.key.clone()),
             message,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dimensions_that_are_written_alike_have_one_digest() {
+        let digest = |language, fields: &[(&str, &str)]| {
+            let text = |value: &str| Text { value: value.to_owned(), line: 1 };
+            let texts = fields.iter().map(|(name, value)| ((*name).to_owned(), text(value)));
+            digest_of_map("dimensions.", language, &texts.collect())
+        };
+        let of = |fields| digest(Language::default(), fields);
+        let count = of(&[("dimensions.a", "x"), ("dimensions.b", "y"), ("value", "1")]);
+        assert_eq!(count, of(&[("dimensions.a", "x"), ("dimensions.b", "y"), ("value", "2")]));
+        assert_ne!(count, of(&[("dimensions.a", "y"), ("dimensions.b", "x"), ("value", "1")]));
+        assert_ne!(count, of(&[("dimensions.a", "x"), ("value", "1")]));
+        let other = [("dimensions.a", "x"), ("dimensions.b", "y")];
+        assert_ne!(digest(Language::Cel, &other), count);
     }
 }

@@ -134,6 +134,8 @@ pub(crate) enum ReportInput {
         value: Field,
         /// In the order of the handler's declaration: by name.
         dimensions: Vec<Field>,
+        /// Of the dimensions as they are written: equal ones have equal values for a request.
+        dimensions_digest: [u8; 32],
     },
     LogEntry {
         severity: Field,
