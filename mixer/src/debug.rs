@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use mesh_config::{ConfigSet, SourceStatus};
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ pub(crate) fn debug_router(subject: Subject) -> Router {
         .route("/version", get(async || Json(version())))
         .route("/debug/config", get(async |State(subject)| page(&subject, config::page)))
         .route("/debug/handlers", get(async |State(subject)| page(&subject, handlers::page)))
-        .route("/debug/explain", post(explain::answer))
+        .route("/debug/explain", get(explain::usage).post(explain::answer))
         .route("/debug/cache", get(async |State(subject)| page(&subject, cache::page)))
         .with_state(subject)
 }

@@ -70,7 +70,7 @@ impl Mixer {
         }
         for rule in &deciding.report {
             let calls = rule.calls.iter().map(|call| match &*call.input {
-                ReportInput::Metric { value, dimensions } => {
+                ReportInput::Metric { value, dimensions, .. } => {
                     instance(&call.target, std::iter::once(value).chain(dimensions), &visible)
                 }
                 ReportInput::LogEntry { severity, timestamp, variables } => instance(

@@ -388,3 +388,30 @@ async fn a_client_without_our_dictionary_asks_and_reports_in_its_own_words() {
     f.mixer.report(&report.encode_to_vec(), &HeaderMap::new()).await.unwrap();
     assert_eq!(f.mixer.metrics().reports_received.get(), 2);
 }
+
+#[tokio::test]
+async fn an_explanation_shows_rules_instances_answers_and_what_the_answer_depends_on() {
+    let f = Fixture::new(&[MANIFEST, NOOP, GROUPS, GENERATOR, &quota(""), &denier("false")]).await;
+    let explained = f.mixer.explain(&request("mallory")).await;
+    assert_eq!(explained["namespace"], "a");
+    assert_eq!(explained["generated"]["source.name"]["v"], "generated");
+    let rule = |variety: &str, name: &str| {
+        let rules = explained["rules"].as_array().unwrap().iter();
+        let mut found = rules.filter(|rule| rule["variety"] == variety && rule["rule"] == name);
+        found.next().unwrap_or_else(|| panic!("no {name} in {explained:#}")).clone()
+    };
+    let group = rule("check", "group.rule.a");
+    assert_eq!(group["matches"], true);
+    let call = &group["calls"][0];
+    assert_eq!((&call["handler"], &call["adapter"]), (&"groups.a".into(), &"keyval".into()));
+    assert_eq!(call["values"]["key"]["v"], "mallory");
+    assert_eq!(call["answer"]["code"], 5);
+    assert_eq!(rule("check", "deny.rule.a")["matches"], false);
+    let limit = rule("quota", "limit.rule.a");
+    assert_eq!(limit["calls"][0]["quota"], "requestcount");
+    assert_eq!(explained["answer"]["code"], 5);
+    let depends = explained["answer"]["depends_on"].to_string();
+    assert!(depends.contains("request.headers"), "{depends}");
+    let (_, level) = f.ask(&request("mallory"), &[]).await;
+    assert_eq!(level, CacheLevel::Miss, "an explanation is not cached");
+}

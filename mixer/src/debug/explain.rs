@@ -6,6 +6,14 @@ use mesh_attributes::bag_from_json;
 
 use super::{Subject, pretty};
 
+/// What a body looks like.
+const FORM: &str = r#"{"request.path":{"t":"STRING","v":"/"}}"#;
+
+/// `GET /debug/explain`: how to ask.
+pub(super) async fn usage() -> String {
+    format!("POST the attributes of a request, such as {FORM}\n")
+}
+
 /// `POST /debug/explain`: attributes as JSON in, what the rules make of them out.
 pub(super) async fn answer(State(subject): State<Subject>, body: Bytes) -> Response {
     let Some(seen) = subject.seen.get() else {
@@ -13,8 +21,7 @@ pub(super) async fn answer(State(subject): State<Subject>, body: Bytes) -> Respo
             .into_response();
     };
     let wrong = |cause: String| {
-        let form = r#"{"request.path":{"t":"STRING","v":"/"}}"#;
-        let message = format!("the body must be attributes such as {form}: {cause}\n");
+        let message = format!("the body must be attributes such as {FORM}: {cause}\n");
         (StatusCode::BAD_REQUEST, message).into_response()
     };
     let json = match serde_json::from_slice(&body) {

@@ -63,6 +63,14 @@ async fn get(routes: &Router, page: &str) -> (u16, String) {
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
+async fn post(routes: &Router, page: &str, body: &str) -> (u16, String) {
+    let request = Request::post(page).body(Body::from(body.to_owned())).unwrap();
+    let answer = routes.clone().call(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
 async fn json(routes: &Router, page: &str) -> Value {
     let (status, body) = get(routes, page).await;
     assert_eq!(status, 200, "{page}: {body}");
@@ -137,5 +145,21 @@ async fn what_is_configured_and_what_is_wrong_is_counted_by_kind() {
         "mixer_handler_left_out 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_explained_by_the_rules_that_match_it() {
+    let (_mixer, routes) = pages(&Metrics::new()).await;
+    let request = r#"{"destination.namespace":{"t":"STRING","v":"default"}}"#;
+    let (status, body) = post(&routes, "/debug/explain", request).await;
+    assert_eq!(status, 200, "{body}");
+    let explained: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(explained["namespace"], "default");
+    assert!(explained["answer"]["code"].is_i64(), "{body}");
+    for wrong in ["", "[]", "{\"a\":1}"] {
+        let (status, body) = post(&routes, "/debug/explain", wrong).await;
+        assert_eq!(status, 400, "{wrong}: {body}");
+        assert!(body.contains("must be attributes such as"), "{body}");
     }
 }
