@@ -51,8 +51,8 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Exits with 0 when every call said that the request may pass, with 1 when one said that it may not,
-    /// with 3 when one was not answered.
+    /// Exits with 0 when every call said that the request may pass, with 1 when one said that it may not
+    /// or that a quota is used up, with 3 when one was not answered.
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let quotas = quotas(&self.quotas).context(WrongArguments)?;
         let bag = self.attributes.bag().context(WrongArguments)?;
@@ -71,9 +71,9 @@ impl Check {
                 Output::Text => println!("{}", summary.text()),
             }
         }
-        Ok(if summary.others(&[PASSED, DENIED]) > 0 {
+        Ok(if summary.others(&[PASSED, DENIED, EXHAUSTED]) > 0 {
             CALL_FAILED.into()
-        } else if summary.count(DENIED) > 0 {
+        } else if summary.count(DENIED) + summary.count(EXHAUSTED) > 0 {
             ExitCode::FAILURE
         } else {
             ExitCode::SUCCESS
@@ -84,6 +84,8 @@ impl Check {
 /// What an answer says.
 const PASSED: &str = "passed";
 const DENIED: &str = "denied";
+/// A quota that was asked for granted nothing.
+const EXHAUSTED: &str = "over quota";
 
 /// Each call is a request of its own, also for quotas.
 fn request(bag: &AttributeBag, quotas: &[(String, i64)], number: u32) -> Result<CheckRequest> {
@@ -136,7 +138,13 @@ async fn ask(
             Output::Text => println!("{answer:#}"),
         }
     }
-    Ok(if code == 0 { PASSED } else { DENIED }.to_owned())
+    let spent = response.quotas.values().any(|quota| quota.granted_amount == 0);
+    let outcome = match code {
+        0 if spent => EXHAUSTED,
+        0 => PASSED,
+        _ => DENIED,
+    };
+    Ok(outcome.to_owned())
 }
 
 fn granted(quotas: &HashMap<String, QuotaResult>) -> Value {
