@@ -1,6 +1,7 @@
 //! Handlers at work: an adapter with its configuration, and the queue of its reports.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use adapter_host::{
@@ -15,9 +16,12 @@ use tracing::{info, warn};
 use crate::metrics::{Dispatches, Metrics};
 use crate::spans::WorkSpan;
 
-/// Batches that wait for a handler. At 100 requests a batch this is some ten thousand requests; what
-/// comes on top is counted as lost instead of growing without end.
-const MAX_QUEUED_BATCHES: usize = 128;
+/// Instances that wait for a handler: those of some ten thousand requests. What comes on top is counted as
+/// lost instead of growing without end; a single batch may be larger.
+const MAX_QUEUED_INSTANCES: u64 = 50_000;
+
+/// Batches that wait for a handler, for proxies that report each request by itself.
+const MAX_QUEUED_BATCHES: usize = 4096;
 
 /// A handler that rules refer to: built, or missing with the reason.
 #[derive(Debug)]
@@ -35,7 +39,7 @@ pub(crate) struct HandlerUnit {
 
 #[derive(Debug)]
 pub(crate) enum HandlerState {
-    Built { built: BuiltHandler, reports: mpsc::Sender<QueuedBatch> },
+    Built { built: BuiltHandler, reports: ReportQueue },
     Missing { why: String },
 }
 
@@ -57,11 +61,40 @@ pub(crate) enum ReportBatch {
     Nothing(InstanceIndex, u32),
 }
 
+/// The way into a handler's queue.
+#[derive(Debug)]
+pub(crate) struct ReportQueue {
+    batches: mpsc::Sender<QueuedBatch>,
+    /// Instances that wait.
+    waiting: Arc<AtomicU64>,
+}
+
 /// Batches in a handler's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct QueueState {
     pub(crate) length: usize,
     pub(crate) limit: usize,
+    /// Instances in them.
+    pub(crate) instances: u64,
+    pub(crate) instances_limit: u64,
+}
+
+impl ReportQueue {
+    /// A place for a batch of `instances`, which are counted as waiting; or why there is none.
+    fn reserve(&self, instances: u64) -> Result<mpsc::Permit<'_, QueuedBatch>, &'static str> {
+        let before = self.waiting.fetch_add(instances, Ordering::Relaxed);
+        let refused = if before > 0 && before + instances > MAX_QUEUED_INSTANCES {
+            "queue_full"
+        } else {
+            match self.batches.try_reserve() {
+                Ok(place) => return Ok(place),
+                Err(mpsc::error::TrySendError::Full(())) => "queue_full",
+                Err(mpsc::error::TrySendError::Closed(())) => "worker_gone",
+            }
+        };
+        self.waiting.fetch_sub(instances, Ordering::Relaxed);
+        Err(refused)
+    }
 }
 
 /// A batch that waits for its handler; the span is that of the waiting and the call.
@@ -89,12 +122,13 @@ impl HandlerUnit {
         workers: &mut JoinSet<()>,
         metrics: &Metrics,
     ) -> Self {
-        let (reports, queue) = mpsc::channel(MAX_QUEUED_BATCHES);
+        let (batches, queue) = mpsc::channel(MAX_QUEUED_BATCHES);
+        let reports = ReportQueue { batches, waiting: Arc::default() };
         let dispatches = Arc::new(Dispatches::new(&name, &adapter, &built.templates));
         workers.spawn(work_off(
             name.clone(),
             Arc::clone(&built.handler),
-            queue,
+            (queue, Arc::clone(&reports.waiting)),
             Arc::clone(&dispatches),
             metrics.clone(),
         ));
@@ -185,14 +219,13 @@ impl HandlerUnit {
         let (lost, reason) = match &self.state {
             HandlerState::Missing { .. } => (batch, "not_built"),
             // A worker may take the batch before this returns: it is counted first.
-            HandlerState::Built { reports, .. } => match reports.try_reserve() {
+            HandlerState::Built { reports, .. } => match reports.reserve(batch.len()) {
                 Ok(place) => {
                     metrics.report_queued.add(batch.len().cast_signed());
                     place.send(QueuedBatch { batch, span });
                     return;
                 }
-                Err(mpsc::error::TrySendError::Full(())) => (batch, "queue_full"),
-                Err(mpsc::error::TrySendError::Closed(())) => (batch, "worker_gone"),
+                Err(reason) => (batch, reason),
             },
         };
         span.failed(reason);
@@ -203,8 +236,10 @@ impl HandlerUnit {
     pub(crate) fn queue(&self) -> Option<QueueState> {
         match &self.state {
             HandlerState::Built { reports, .. } => Some(QueueState {
-                length: reports.max_capacity() - reports.capacity(),
-                limit: reports.max_capacity(),
+                length: reports.batches.max_capacity() - reports.batches.capacity(),
+                limit: reports.batches.max_capacity(),
+                instances: reports.waiting.load(Ordering::Relaxed),
+                instances_limit: MAX_QUEUED_INSTANCES,
             }),
             HandlerState::Missing { .. } => None,
         }
@@ -271,13 +306,14 @@ impl std::fmt::Display for CallFailure {
 async fn work_off(
     name: String,
     handler: Arc<Handler>,
-    mut queue: mpsc::Receiver<QueuedBatch>,
+    (mut queue, waiting): (mpsc::Receiver<QueuedBatch>, Arc<AtomicU64>),
     dispatches: Arc<Dispatches>,
     metrics: Metrics,
 ) {
     while let Some(QueuedBatch { batch, span }) = queue.recv().await {
         span.begins();
         metrics.report_queued.sub(batch.len().cast_signed());
+        waiting.fetch_sub(batch.len(), Ordering::Relaxed);
         let started = Instant::now();
         let (template, outcome) = match &batch {
             ReportBatch::Metrics(batch) => (Template::Metric, handler.report_metrics(batch).await),
@@ -312,4 +348,32 @@ async fn work_off(
     handler.close().await;
     metrics.handlers_closed.inc();
     info!(handler = name, "a handler that no rule uses any more is closed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_bounded_in_instances_whatever_the_size_of_batches() {
+        let (batches, mut queue) = mpsc::channel(MAX_QUEUED_BATCHES);
+        let reports = ReportQueue { batches, waiting: Arc::default() };
+        let larger_than_all = MAX_QUEUED_INSTANCES + 1;
+        let send = |instances: u64| -> Result<(), &'static str> {
+            let count = u32::try_from(instances).unwrap();
+            let batch = ReportBatch::Nothing(InstanceIndex(0), count);
+            reports.reserve(instances)?.send(QueuedBatch { batch, span: WorkSpan::default() });
+            Ok(())
+        };
+        send(larger_than_all).unwrap();
+        assert_eq!(send(1), Err("queue_full"));
+        reports.waiting.fetch_sub(queue.try_recv().unwrap().batch.len(), Ordering::Relaxed);
+        for _ in 0..MAX_QUEUED_BATCHES {
+            send(1).unwrap();
+        }
+        assert_eq!(send(1), Err("queue_full"));
+        assert_eq!(reports.waiting.load(Ordering::Relaxed), MAX_QUEUED_BATCHES as u64);
+        drop(queue);
+        assert_eq!(send(1), Err("worker_gone"));
+    }
 }

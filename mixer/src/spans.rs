@@ -6,7 +6,7 @@ use crate::service::Mixer;
 
 /// A span of Mixer's own, when the request belongs to a trace and spans are exported; else nothing. It
 /// ends when it is dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct WorkSpan(Option<Context>);
 
 impl Mixer {
