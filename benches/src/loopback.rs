@@ -15,7 +15,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::policy;
-use crate::raw_codec::RawCodec;
+use mesh_api::RawCodec;
 
 /// Compiling two adapters takes most of it; unoptimised that is seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -14,7 +14,6 @@ mod loopback;
 mod measure;
 mod policy;
 mod quota;
-mod raw_codec;
 mod request;
 mod service;
 mod subject;

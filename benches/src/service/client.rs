@@ -18,7 +18,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
 
-use crate::raw_codec::RawCodec;
+use mesh_api::RawCodec;
 
 /// Sidecars that call: clients share them.
 const MAX_CONNECTIONS: u32 = 4;

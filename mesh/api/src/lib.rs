@@ -5,6 +5,11 @@
 
 #[cfg(feature = "envoy")]
 pub mod envoy;
+#[cfg(feature = "grpc")]
+mod raw_codec;
+
+#[cfg(feature = "grpc")]
+pub use raw_codec::RawCodec;
 
 /// `etcdserverpb`: what reading and following a prefix of etcd needs.
 pub mod etcdserverpb {

@@ -15,9 +15,9 @@ use tonic::{Request, Response, Status};
 use tower::Service;
 
 use crate::check::{Caller, CheckAnswer};
-use crate::grpc::raw_codec::RawCodec;
 use crate::service::Mixer;
 use crate::shedding::RequestKind;
+use mesh_api::RawCodec;
 
 type BoxFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'static>>;
 

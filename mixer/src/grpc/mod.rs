@@ -10,7 +10,6 @@ mod health;
 mod mixer_service;
 mod open_files;
 mod rate_limit;
-mod raw_codec;
 mod server;
 mod watch_service;
 

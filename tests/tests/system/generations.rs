@@ -24,9 +24,9 @@ use tokio::runtime::Runtime;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::hostile::Raw;
 use crate::readings::LIMIT;
 use crate::require_part;
+use mesh_api::RawCodec;
 
 /// How far apart the two Mixers are updated.
 const APART: Duration = Duration::from_secs(2);
@@ -88,7 +88,7 @@ impl Client {
             let mut client = tonic::client::Grpc::new(mixer.clone());
             client.ready().await?;
             let path = "/istio.mixer.v1.Mixer/Check".parse()?;
-            anyhow::Ok(client.unary(request, path, Raw).await?)
+            anyhow::Ok(client.unary(request, path, RawCodec).await?)
         })?;
         let metadata = response.metadata();
         let text = |name: &str| -> Result<String> {

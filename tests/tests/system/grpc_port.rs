@@ -25,8 +25,8 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
-use crate::hostile::Raw;
 use crate::readings::LIMIT;
+use mesh_api::RawCodec;
 
 const SERVICES: [&str; 5] = [
     "envoy.service.accesslog.v3.AccessLogService",
@@ -219,7 +219,7 @@ fn a_call_that_never_arrives_gives_its_place_back() -> Result<()> {
             let mut client = tonic::client::Grpc::new(channel.clone());
             client.ready().await?;
             let never = Request::new(tokio_stream::pending::<Bytes>());
-            let answer = client.client_streaming(never, path.parse()?, Raw).await;
+            let answer = client.client_streaming(never, path.parse()?, RawCodec).await;
             let status = answer.map(drop).unwrap_err();
             ensure!(status.code() == Code::DeadlineExceeded, "{path}: {status}");
         }

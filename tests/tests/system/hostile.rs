@@ -1,12 +1,12 @@
 //! What no client and no operator should send, and some will.
 
 use anyhow::{Context, Result, ensure};
+use mesh_api::RawCodec;
 use mesh_attributes::AttributeBag;
 use mesh_attributes::wire::{ReportEncoder, encode_check_request};
-use prost::bytes::{Buf, BufMut, Bytes};
+use prost::bytes::Bytes;
 use serde_json::Value;
 use testbed::{Mixer, TestMesh, http, wait_until};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
@@ -17,44 +17,6 @@ const REPORT: &str = "/istio.mixer.v1.Mixer/Report";
 /// Mutilated messages sent to each method.
 const MESSAGES: usize = 100;
 
-/// Hands over bytes that need not be a message.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, bytes: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put(bytes);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(bytes.copy_to_bytes(bytes.remaining())))
-    }
-}
-
 async fn connect(mixer: &Mixer) -> Result<Channel> {
     Ok(Endpoint::new(format!("http://{}", mixer.grpc()))?.connect().await?)
 }
@@ -63,7 +25,7 @@ async fn send(channel: &Channel, method: &'static str, bytes: Vec<u8>) -> Result
     let mut client = tonic::client::Grpc::new(channel.clone());
     client.ready().await.map_err(|cause| Status::unavailable(cause.to_string()))?;
     let request = Request::new(Bytes::from(bytes));
-    Ok(client.unary(request, method.parse().expect("a path"), Raw).await?.into_inner())
+    Ok(client.unary(request, method.parse().expect("a path"), RawCodec).await?.into_inner())
 }
 
 fn bag() -> AttributeBag {
