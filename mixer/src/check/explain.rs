@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::dispatch::Dispatched;
 use crate::answer::Verdict;
 use crate::generate::{GenerateFailure, Generated, RememberedOutputs};
-use crate::instance::adapter_value;
+use crate::instance::{adapter_value, evaluate_owned};
 use crate::layered::Layered;
 use crate::policy::namespace_of;
 use crate::policy::rule::{Field, ReportInput, Scope, Target};
@@ -37,7 +37,7 @@ impl Mixer {
             if matches == Value::Bool(true) {
                 for call in &rule.calls {
                     let mut shown = instance(&call.target, &call.input.fields, &visible);
-                    if let Some(values) = values(&call.input.fields, &visible) {
+                    if let Ok(values) = evaluate_owned(&call.input.fields, &visible) {
                         let handler = &call.target.handler;
                         shown["answer"] = match handler.check(call.target.index, values).await {
                             Ok(result) => json!({
@@ -171,10 +171,6 @@ fn instance<'f>(
         shown["errors"] = errors.into();
     }
     shown
-}
-
-fn values(fields: &[Field], bag: &impl Bag) -> Option<Vec<OwnedValue>> {
-    crate::instance::evaluate_owned(fields, bag).ok()
 }
 
 fn attributes<'v>(values: impl Iterator<Item = (&'v str, &'v OwnedValue)>) -> Value {

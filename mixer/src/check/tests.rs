@@ -415,3 +415,34 @@ async fn an_explanation_shows_rules_instances_answers_and_what_the_answer_depend
     let (_, level) = f.ask(&request("mallory"), &[]).await;
     assert_eq!(level, CacheLevel::Miss, "an explanation is not cached");
 }
+
+#[tokio::test]
+async fn a_report_whose_instance_is_gone_refuses_nobody() {
+    let log = r#"
+kind: handler
+metadata: { name: log, namespace: a }
+spec: { compiledAdapter: stdio }
+---
+kind: rule
+metadata: { name: log, namespace: a }
+spec:
+  actions: [ { handler: log, instances: [ line ] }, { handler: nothing, instances: [ other ] } ]
+  requestHeaderOperations: [ { name: x-logged, values: [ '"yes"' ] } ]
+"#;
+    let line = r#"
+kind: instance
+metadata: { name: line, namespace: a }
+spec: { compiledTemplate: logentry, params: { severity: '"INFO"' } }
+---
+kind: instance
+metadata: { name: other, namespace: a }
+spec: { compiledTemplate: reportnothing }
+"#;
+    let mut f = Fixture::new(&[MANIFEST, NOOP, log, line]).await;
+    assert_eq!(f.problems(), [""; 0]);
+    f.edit(&[MANIFEST, NOOP, log]).await;
+    assert_eq!(f.problems().len(), 2, "{:?}", f.problems());
+    let answer = f.ask(&request("jason"), &[]).await.0.precondition.unwrap();
+    assert_eq!(answer.status.unwrap().code, 0);
+    assert_eq!(answer.route_directive.unwrap().request_header_operations.len(), 1);
+}

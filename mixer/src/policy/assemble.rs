@@ -58,7 +58,7 @@ pub(super) fn assemble(draft: &mut Draft, parts: &Parts<'_>) -> Assembled {
     for (key, rule) in &draft.rules {
         let was_check = parts.check_rules.contains(key);
         let linked = assembly.link(key, rule, was_check, &mut draft.problems);
-        if linked.check.is_some() {
+        if linked.check.as_ref().is_some_and(|check| !check.calls.is_empty()) {
             check_rules.insert(key.clone());
         }
         if let Some(generate) = &linked.generate {

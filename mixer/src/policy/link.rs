@@ -129,10 +129,10 @@ impl Assembly<'_> {
             let name = action.handler.value.clone();
             Arc::new(HandlerUnit::missing(name, String::new(), signature, why))
         });
-        let decides = handler.ok().and_then(|handler| adapter_of(handler)).and_then(decides);
+        let adapter = handler.ok().and_then(|handler| adapter_of(handler));
         let context = ActionContext {
             unit,
-            decides: decides.or(was_check.then_some(Decides::Requests)),
+            decides: decides(adapter, was_check),
             fail_policy: rule.spec().fail_policy.unwrap_or(FailPolicy::Closed),
             name: action.name.as_ref(),
         };
@@ -175,13 +175,15 @@ fn compiled<Call>(scope: &Scope, calls: Vec<Call>) -> Option<CompiledRule<Call>>
     (!calls.is_empty()).then(|| CompiledRule { scope: scope.clone(), calls })
 }
 
-fn decides(adapter: CompiledAdapter) -> Option<Decides> {
+/// What an action decides about whose instance is missing, by its adapter. Where that does not tell – it is
+/// gone too, or takes everything – a rule that had a check is taken for one.
+fn decides(adapter: Option<CompiledAdapter>, was_check: bool) -> Option<Decides> {
+    use CompiledAdapter as A;
     match adapter {
-        CompiledAdapter::Denier | CompiledAdapter::ListChecker | CompiledAdapter::KeyVal => {
-            Some(Decides::Requests)
-        }
-        CompiledAdapter::MemQuota | CompiledAdapter::RedisQuota => Some(Decides::Quotas),
-        _ => None,
+        Some(A::Denier | A::ListChecker | A::KeyVal) => Some(Decides::Requests),
+        Some(A::MemQuota | A::RedisQuota) => Some(Decides::Quotas),
+        Some(A::KubernetesEnv | A::Prometheus | A::Stdio) => None,
+        Some(A::Noop) | None => was_check.then_some(Decides::Requests),
     }
 }
 
