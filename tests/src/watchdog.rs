@@ -16,7 +16,7 @@ alive=' '
 while read -r event id; do
     case $event in
         started) alive="$alive$id " ;;
-        ended) alive="${alive%% $id *} ${alive#* $id }" ;;
+        ended) case $alive in *" $id "*) alive="${alive%% $id *} ${alive#* $id }" ;; esac ;;
     esac
 done
 for id in $alive; do kill -KILL "$id" 2>/dev/null; done
@@ -73,7 +73,10 @@ mod tests {
         for sleeper in &sleepers {
             writeln!(pipe, "started {}", sleeper.id()).unwrap();
         }
-        writeln!(pipe, "ended {}", sleepers[1].id()).unwrap();
+        // Told again and again: what is not on the list must not make it longer.
+        for _ in 0..100 {
+            writeln!(pipe, "ended {}", sleepers[1].id()).unwrap();
+        }
         drop(pipe);
         shell.wait().unwrap();
         for (index, sleeper) in sleepers.iter_mut().enumerate() {
