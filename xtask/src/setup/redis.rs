@@ -4,14 +4,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use testbed::{Layout, Part};
 
-use crate::command::{answer, program_on_path};
-use crate::progress::{self, Step};
-use crate::setup::{apt, link};
+use crate::progress::Step;
+use crate::setup::{apt, package};
 
 /// The server is in the package of the tools; the other one has a link to it.
 const PACKAGES: [&str; 5] =
@@ -22,22 +20,9 @@ const PACKAGES: [&str; 5] =
 /// # Errors
 /// When there is no way to it.
 pub(crate) fn ensure_installed(layout: &Layout) -> Result<()> {
-    if Part::Redis.is_present(layout) {
-        progress::already("Redis");
-        return Ok(());
-    }
-    let program = match program_on_path("redis-server") {
-        Some(program) => program,
-        None => unpack(layout)?,
-    };
-    ensure!(
-        answer(Command::new(&program).arg("--version")).is_some(),
-        "{} does not run",
-        program.display()
-    );
-    link(&program, &layout.redis())?;
-    progress::already(&format!("Redis: {}", program.display()));
-    Ok(())
+    package::ensure_installed(layout, Part::Redis, "redis-server", &layout.redis(), || {
+        unpack(layout)
+    })
 }
 
 fn unpack(layout: &Layout) -> Result<PathBuf> {
