@@ -7,6 +7,7 @@ use adapter_sdk::{
     Adapter, CallError, CheckNothing, CheckResult, Code, InstanceIndex, Instances, ListEntry,
     Problems, Value,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 adapter_sdk::export!(Denier: checknothing, listentry);
@@ -24,7 +25,7 @@ pub struct Denier {
 }
 
 /// What a handler of this adapter is configured with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     /// The status that requests are answered with.
@@ -36,7 +37,7 @@ pub struct Parameters {
 }
 
 /// A google.rpc.Status.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Status {
     /// The code; FAILED_PRECONDITION by default. 0 lets requests pass.

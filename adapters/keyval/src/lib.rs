@@ -7,6 +7,7 @@ use adapter_sdk::{
     Adapter, CallError, CheckResult, Code, DirectResponse, InstanceIndex, Instances, KeyVal,
     Problems,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 adapter_sdk::export!(LookUp: keyval);
@@ -25,7 +26,7 @@ pub struct LookUp {
 }
 
 /// What a handler of this adapter is configured with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     /// Values by key.

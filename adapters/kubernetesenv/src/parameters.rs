@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use adapter_sdk::Problems;
 use adapter_sdk::parameters::Interval;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// As in Istio.
@@ -9,7 +10,7 @@ const CACHE_REFRESH_DURATION: Duration = Duration::from_secs(300);
 
 /// What a handler of this adapter is configured with. All of it is Istio's, for unmodified
 /// configuration: where pods are learned of is told to the process, not to an adapter.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     /// Refused: `mixer serve --workloads` says where pods are learned of.

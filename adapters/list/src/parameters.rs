@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use adapter_sdk::Problems;
 use adapter_sdk::parameters::Interval;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 const CACHING_INTERVAL: Duration = Duration::from_secs(300);
@@ -10,7 +11,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 const TTL: Duration = Duration::from_secs(300);
 
 /// What a handler of this adapter is configured with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     /// Where to fetch a list. Not supported yet: entries go into `overrides`.
@@ -32,7 +33,7 @@ pub struct Parameters {
 }
 
 /// How entries are compared with a value. The order is that of the numbers in Istio's API.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum EntryType {
     #[default]

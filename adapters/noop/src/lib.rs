@@ -10,6 +10,7 @@ use adapter_sdk::{
     LogEntry, Metric, MetricInstance, Problems, Quota, QuotaRequest, ReportNothing, Subject, Value,
     Workloads,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 adapter_sdk::export!(
@@ -25,7 +26,7 @@ const FOR_EVER: Duration = Duration::from_secs(1_000_000_000);
 pub struct Noop;
 
 /// It has no parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct Parameters {}
 
 impl Adapter for Noop {

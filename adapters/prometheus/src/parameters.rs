@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use adapter_sdk::Problems;
 use adapter_sdk::parameters::Interval;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The beginning of metric names unless the parameters say otherwise.
 const NAMESPACE: &str = "istio";
 
 /// What a handler of this adapter is configured with.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     /// The metrics, one for each instance.
@@ -18,7 +19,7 @@ pub struct Parameters {
 }
 
 /// A metric.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct MetricParameters {
     /// The beginning of its name. `istio` by default.
@@ -38,7 +39,7 @@ pub(crate) struct MetricParameters {
 }
 
 /// The order is that of the numbers in Istio's API.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Kind {
     #[default]
@@ -49,7 +50,7 @@ pub(crate) enum Kind {
 }
 
 /// Exactly one of these.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Buckets {
     linear_buckets: Option<Linear>,
@@ -58,7 +59,7 @@ pub(crate) struct Buckets {
 }
 
 /// Bounds at `offset`, `offset + width`, and so on.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Linear {
     num_finite_buckets: u32,
@@ -67,7 +68,7 @@ struct Linear {
 }
 
 /// Bounds at `scale`, `scale * growth_factor`, and so on.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Exponential {
     num_finite_buckets: u32,
@@ -76,13 +77,13 @@ struct Exponential {
 }
 
 /// Bounds as given.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Explicit {
     bounds: Vec<f64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Expiration {
     /// A series goes when it had no sample for so long.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use adapter_sdk::parameters::Interval;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Istio's for `memquota`.
@@ -9,7 +10,7 @@ const MIN_DEDUPLICATION_DURATION: Duration = Duration::from_secs(1);
 
 /// What a handler of this adapter is configured with: the parameters of Istio's `memquota` and, with
 /// `redis_server_url`, of `redisquota`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     /// The limits. Each quota instance that rules send here needs one.
@@ -25,7 +26,7 @@ pub struct Parameters {
 }
 
 /// How much may be used of the quota of an instance.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct QuotaLimit {
     /// The instance: `name.instance.namespace`, or `name` alone for those of every namespace.
@@ -44,7 +45,7 @@ pub(crate) struct QuotaLimit {
 }
 
 /// A limit for some values of dimensions.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Override {
     /// The dimensions that must have these values; the others may have any.
@@ -56,7 +57,7 @@ pub(crate) struct Override {
 }
 
 /// The order is that of the numbers in Istio's API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Algorithm {
     FixedWindow,

@@ -1,12 +1,14 @@
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::{CallError, CheckResult, InstanceIndex, Instances, Problems, Value};
 
 /// An adapter with its configuration.
 pub trait Adapter: Sized + 'static {
-    /// The handler's parameters. Derive `Deserialize` and give each field its default; names are
-    /// snake_case, and lowerCamelCase is taken as well. Unknown fields are refused with the nearest name.
-    type Parameters: DeserializeOwned;
+    /// The handler's parameters. Derive `Deserialize` and `JsonSchema`, give each field its default and a
+    /// comment; names are snake_case, and lowerCamelCase is taken as well. Unknown fields are refused with
+    /// the nearest name.
+    type Parameters: DeserializeOwned + JsonSchema;
 
     /// Checks everything and makes the adapter. Report all problems, not the first.
     ///

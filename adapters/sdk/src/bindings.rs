@@ -131,3 +131,36 @@ pub mod reportnothing {
         with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
     });
 }
+
+pub mod tracespan {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "tracespan-template",
+        pub_export_macro: true,
+        export_macro_name: "export_tracespan",
+        default_bindings_module: "adapter_sdk::bindings::tracespan",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod edge {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "edge-template",
+        pub_export_macro: true,
+        export_macro_name: "export_edge",
+        default_bindings_module: "adapter_sdk::bindings::edge",
+        with: { "mixmesh:adapter/types@0.1.0": crate::bindings::base::mixmesh::adapter::types },
+    });
+}
+
+pub mod conversation {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "outbound-conversation",
+        pub_export_macro: true,
+        export_macro_name: "export_conversation",
+        default_bindings_module: "adapter_sdk::bindings::conversation",
+        additional_derives: [PartialEq, Eq, Default],
+    });
+}

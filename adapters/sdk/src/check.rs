@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::bindings::base::mixmesh::adapter::types;
@@ -7,7 +8,7 @@ use crate::bindings::base::mixmesh::adapter::types;
 pub use crate::bindings::base::mixmesh::adapter::types::{DirectResponse, Fault, Header};
 
 /// A code of google.rpc.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "i32")]
 pub struct Code(i32);
 

@@ -8,6 +8,8 @@ use crate::bindings::authorization::exports::mixmesh::adapter::authorization;
 use crate::bindings::base::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::base::mixmesh::adapter::types;
 use crate::bindings::checknothing::exports::mixmesh::adapter::checknothing;
+use crate::bindings::conversation::exports::mixmesh::adapter::conversation;
+use crate::bindings::edge::exports::mixmesh::adapter::edge;
 use crate::bindings::keyval::exports::mixmesh::adapter::keyval;
 use crate::bindings::kubernetes::exports::mixmesh::adapter::kubernetes;
 use crate::bindings::listentry::exports::mixmesh::adapter::listentry;
@@ -15,11 +17,12 @@ use crate::bindings::logentry::exports::mixmesh::adapter::logentry;
 use crate::bindings::metric::exports::mixmesh::adapter::metric;
 use crate::bindings::quota::exports::mixmesh::adapter::quota;
 use crate::bindings::reportnothing::exports::mixmesh::adapter::reportnothing;
+use crate::bindings::tracespan::exports::mixmesh::adapter::tracespan;
 use crate::metric::SeriesById;
 use crate::{
-    Adapter, ApiKey, Authorization, CallError, CheckNothing, FailedElement, Instance,
-    InstanceIndex, Instances, KeyVal, Kubernetes, ListEntry, LogEntry, MetricSeries, Problem,
-    Problems, Quota, ReportNothing, Value, log_entry, parameters,
+    Adapter, ApiKey, Authorization, CallError, CheckNothing, Conversation, Edge, FailedElement,
+    Instance, InstanceIndex, Instances, KeyVal, Kubernetes, ListEntry, LogEntry, MetricSeries,
+    Problem, Problems, Quota, ReportNothing, TraceSpan, Value, log_entry, parameters, trace_span,
 };
 
 /// Makes a component of an adapter: `adapter_sdk::export!(Denier: checknothing, listentry);`. The type
@@ -37,6 +40,10 @@ macro_rules! export {
 
             impl $crate::export::Exported for Exported {
                 type Adapter = $adapter;
+
+                const NAME: &str = ::core::env!("CARGO_PKG_NAME");
+                const VERSION: &str = ::core::env!("CARGO_PKG_VERSION");
+                const SUMMARY: &str = ::core::env!("CARGO_PKG_DESCRIPTION");
 
                 fn with<R>(f: impl ::std::ops::FnOnce(&$crate::export::Slot<$adapter>) -> R) -> R {
                     ADAPTER.with(f)
@@ -98,6 +105,19 @@ macro_rules! export_template {
     (metric) => {
         $crate::bindings::metric::export_metric!(Guest with_types_in $crate::bindings::metric);
     };
+    (tracespan) => {
+        $crate::bindings::tracespan::export_tracespan!(
+            Guest with_types_in $crate::bindings::tracespan
+        );
+    };
+    (edge) => {
+        $crate::bindings::edge::export_edge!(Guest with_types_in $crate::bindings::edge);
+    };
+    (conversation) => {
+        $crate::bindings::conversation::export_conversation!(
+            Guest with_types_in $crate::bindings::conversation
+        );
+    };
     (logentry) => {
         $crate::bindings::logentry::export_logentry!(
             Guest with_types_in $crate::bindings::logentry
@@ -120,6 +140,13 @@ pub trait Exported: 'static {
     /// Its type.
     type Adapter: Adapter;
 
+    /// The package's name.
+    const NAME: &str;
+    /// The package's version.
+    const VERSION: &str;
+    /// The package's description.
+    const SUMMARY: &str;
+
     /// Calls `f` with its place.
     fn with<R>(f: impl FnOnce(&Slot<Self::Adapter>) -> R) -> R;
 }
@@ -128,6 +155,15 @@ pub trait Exported: 'static {
 pub struct Guest<E>(std::marker::PhantomData<E>);
 
 impl<E: Exported> lifecycle::Guest for Guest<E> {
+    fn describe() -> lifecycle::Description {
+        lifecycle::Description {
+            name: E::NAME.to_owned(),
+            version: E::VERSION.to_owned(),
+            summary: E::SUMMARY.to_owned(),
+            parameters: parameters::schema::<<E::Adapter as Adapter>::Parameters>(),
+        }
+    }
+
     fn configure(configuration: lifecycle::Configuration) -> Result<(), Vec<lifecycle::Problem>> {
         #[cfg(target_arch = "wasm32")]
         std::panic::set_hook(Box::new(|panic| {
@@ -236,13 +272,52 @@ impl<E: Exported<Adapter: MetricSeries>> metric::Guest for Guest<E> {
 impl<E: Exported<Adapter: LogEntry>> logentry::Guest for Guest<E> {
     fn report(batch: logentry::Batch) -> Vec<types::FailedElement> {
         let failed = with_adapter::<E, _>(|adapter| log_entry::report(adapter, &batch));
-        let everything = |error: CallError| {
-            let elements = batch.groups.iter().flat_map(|group| &group.elements);
-            let fail = |e: &u32| FailedElement { element: *e, message: error.message.clone() };
-            elements.map(fail).collect()
-        };
-        failed.unwrap_or_else(everything).into_iter().map(Into::into).collect()
+        let elements = batch.groups.iter().flat_map(|group| &group.elements);
+        all_unless(failed, elements)
     }
+}
+
+impl<E: Exported<Adapter: TraceSpan>> tracespan::Guest for Guest<E> {
+    fn report(batch: tracespan::Batch) -> Vec<types::FailedElement> {
+        let failed = with_adapter::<E, _>(|adapter| trace_span::report(adapter, &batch));
+        let elements = batch.groups.iter().flat_map(|group| &group.elements);
+        all_unless(failed, elements)
+    }
+}
+
+impl<E: Exported<Adapter: Edge>> edge::Guest for Guest<E> {
+    fn report(batch: edge::Batch) -> Vec<types::FailedElement> {
+        let failed = with_adapter::<E, _>(|adapter| crate::edge::report(adapter, &batch));
+        let elements = batch.groups.iter().flat_map(|group| &group.elements);
+        all_unless(failed, elements)
+    }
+}
+
+impl<E: Exported<Adapter: Conversation>> conversation::Guest for Guest<E> {
+    fn opened(target: u32) -> Result<conversation::Step, String> {
+        with_adapter::<E, _>(|a| a.opened(target)).map_err(|error| error.message)?
+    }
+
+    fn received(target: u32, state: Vec<u8>, data: Vec<u8>) -> Result<conversation::Step, String> {
+        let step = with_adapter::<E, _>(|a| a.received(target, &state, &data));
+        step.map_err(|error| error.message)?
+    }
+}
+
+/// The elements that failed: all of them when the batch could not be handed over.
+fn all_unless<'e>(
+    failed: Result<Vec<FailedElement>, CallError>,
+    elements: impl Iterator<Item = &'e u32>,
+) -> Vec<types::FailedElement> {
+    let fail = |message: &str, element: &u32| FailedElement {
+        element: *element,
+        message: message.to_owned(),
+    };
+    failed
+        .unwrap_or_else(|error| elements.map(|e| fail(&error.message, e)).collect())
+        .into_iter()
+        .map(Into::into)
+        .collect()
 }
 
 pub(crate) fn configure<A: Adapter>(

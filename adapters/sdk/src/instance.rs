@@ -43,6 +43,10 @@ pub enum Template {
     Metric,
     /// Log entries.
     LogEntry,
+    /// Spans of traces.
+    TraceSpan,
+    /// Who talked to whom.
+    Edge,
     /// A check without input.
     CheckNothing,
     /// A check of a value against a list.
@@ -109,9 +113,11 @@ impl FromIterator<Instance> for Instances {
 }
 
 impl Template {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Metric,
         Self::LogEntry,
+        Self::TraceSpan,
+        Self::Edge,
         Self::CheckNothing,
         Self::ListEntry,
         Self::ApiKey,
@@ -127,6 +133,8 @@ impl Template {
         match self {
             Self::Metric => "metric",
             Self::LogEntry => "logentry",
+            Self::TraceSpan => "tracespan",
+            Self::Edge => "edge",
             Self::CheckNothing => "checknothing",
             Self::ListEntry => "listentry",
             Self::ApiKey => "apikey",

@@ -1,5 +1,5 @@
 use crate::bindings::logentry::exports::mixmesh::adapter::logentry as wire;
-use crate::value::StringMap;
+use crate::column;
 use crate::{Adapter, FailedElement, InstanceIndex, Value};
 
 /// Serves the template `logentry`. Entries are read out of the batch's columns where they lie.
@@ -32,7 +32,7 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The severity as the instance has it, in its own words.
     pub fn severity(&self) -> &'a str {
-        self.group.severities.get(self.row).map_or("", |number| text(&self.batch.texts, *number))
+        column::text(&self.batch.texts, &self.group.severities, self.row)
     }
 
     /// When it happened, in nanoseconds since the Unix epoch.
@@ -43,20 +43,14 @@ impl<'a> Entry<'a> {
     /// The variables in the order of the instance's fields.
     pub fn variables(&self) -> impl ExactSizeIterator<Item = Value<'a>> {
         let (batch, row) = (self.batch, self.row);
-        self.group.variables.iter().map(move |column| value(batch, column, row))
+        let value = move |column| column::value(&batch.texts, &batch.addresses, column, row);
+        self.group.variables.iter().map(value)
     }
 }
 
 /// Hands a batch of the host to the adapter, in the order of its elements.
 pub(crate) fn report<A: LogEntry>(adapter: &mut A, batch: &wire::Batch) -> Vec<FailedElement> {
-    let mut rows: Vec<(u32, &wire::Group, usize)> = batch
-        .groups
-        .iter()
-        .flat_map(|group| (0..).zip(&group.elements).map(move |(row, e)| (*e, group, row)))
-        .collect();
-    if batch.groups.len() > 1 {
-        rows.sort_by_key(|(element, ..)| *element);
-    }
+    let rows = column::rows(&batch.groups, |group| &group.elements);
     let mut failed = Vec::new();
     for (element, group, row) in &rows {
         let instance = InstanceIndex::new(group.instance);
@@ -65,35 +59,5 @@ pub(crate) fn report<A: LogEntry>(adapter: &mut A, batch: &wire::Batch) -> Vec<F
             failed.push(FailedElement { element: *element, message });
         }
     }
-    if let Err(message) = adapter.end_batch() {
-        let fail = |(element, ..): (u32, _, _)| FailedElement { element, message: message.clone() };
-        failed = rows.into_iter().map(fail).collect();
-    }
-    failed
-}
-
-fn value<'a>(batch: &'a wire::Batch, column: &'a wire::Column, row: usize) -> Value<'a> {
-    fn at<T: Copy + Default>(column: &[T], row: usize) -> T {
-        column.get(row).copied().unwrap_or_default()
-    }
-    match column {
-        wire::Column::Text(numbers) => Value::Text(text(&batch.texts, at(numbers, row))),
-        wire::Column::Int64(numbers) => Value::Int64(at(numbers, row)),
-        wire::Column::Double(numbers) => Value::Double(at(numbers, row)),
-        wire::Column::Boolean(truths) => Value::Boolean(at(truths, row)),
-        wire::Column::Timestamp(nanos) => Value::Timestamp(at(nanos, row)),
-        wire::Column::Duration(nanos) => Value::Duration(at(nanos, row)),
-        wire::Column::IpAddress(numbers) => {
-            let address = batch.addresses.get(at(numbers, row) as usize);
-            Value::IpAddress(address.map_or(&[], Vec::as_slice))
-        }
-        wire::Column::StringMap(maps) => {
-            let entries = maps.get(row).map_or(&[][..], Vec::as_slice);
-            Value::StringMap(StringMap::of_indexes(&batch.texts, entries))
-        }
-    }
-}
-
-fn text(texts: &[String], number: u32) -> &str {
-    texts.get(number as usize).map_or("", String::as_str)
+    column::end(failed, &rows, adapter.end_batch())
 }

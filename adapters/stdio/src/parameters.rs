@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use adapter_sdk::Problems;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What a handler of this adapter is configured with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     /// Where lines go. STDOUT by default.
@@ -30,7 +31,7 @@ pub struct Parameters {
 }
 
 /// The order is that of the numbers in Istio's API.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum LogStream {
     #[default]
@@ -41,7 +42,7 @@ enum LogStream {
 }
 
 /// The order is that of the numbers in Istio's API, and of importance.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Level {
     #[default]

@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod counters;
+pub mod lists;
 pub mod log;
 pub mod metrics;
+pub mod outbound;
 pub mod workloads;

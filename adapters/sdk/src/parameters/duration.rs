@@ -1,6 +1,8 @@
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 /// A length of time in parameters: `5s` as in protobuf, or `1m30s` as in Go. Not negative.
@@ -21,6 +23,20 @@ impl TryFrom<String> for Interval {
 
     fn try_from(text: String) -> Result<Self, String> {
         parse_duration(&text).map(Self)
+    }
+}
+
+impl JsonSchema for Interval {
+    fn schema_name() -> Cow<'static, str> {
+        "Interval".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "duration" })
     }
 }
 

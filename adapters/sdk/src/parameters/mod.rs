@@ -7,6 +7,7 @@
 mod duration;
 mod node;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -32,6 +33,11 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Problems> {
         }
     }
     Err(problems.into())
+}
+
+/// The JSON Schema of parameters, as text.
+pub fn schema<T: JsonSchema>() -> String {
+    schemars::schema_for!(T).to_value().to_string()
 }
 
 #[cfg(test)]

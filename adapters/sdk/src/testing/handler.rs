@@ -2,17 +2,46 @@ use serde_json::Value as Json;
 
 use crate::bindings::base::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::base::mixmesh::adapter::types;
+use crate::bindings::edge::exports::mixmesh::adapter::edge;
 use crate::bindings::logentry::exports::mixmesh::adapter::logentry;
 use crate::bindings::metric::exports::mixmesh::adapter::metric;
-use crate::export;
-use crate::log_entry;
+use crate::bindings::tracespan::exports::mixmesh::adapter::tracespan;
 use crate::metric::SeriesById;
-use crate::{Adapter, FailedElement, LogEntry, MetricSeries, Problems, Template, Value, ValueType};
+use crate::{
+    Adapter, Conversation, Edge, FailedElement, LogEntry, MetricSeries, Problems, Step, Template,
+    TraceSpan, Value, ValueType, WorkloadEdge,
+};
+use crate::{export, log_entry, trace_span};
 
 /// An adapter that has taken its configuration, called as the host calls it.
 #[derive(Debug)]
 pub struct TestHandler<A> {
     pub(super) adapter: A,
+}
+
+/// A span for [`TestHandler::report_spans`]; see [`crate::Span`] for what the fields are.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(missing_docs, reason = "those of `Span`")]
+pub struct TestSpan<'a> {
+    pub instance: u32,
+    pub trace_id: &'a str,
+    pub span_id: &'a str,
+    pub parent_span_id: &'a str,
+    pub name: &'a str,
+    pub start_time: i64,
+    pub end_time: i64,
+    pub http_status_code: i64,
+    pub is_client: bool,
+    pub rewrite_client_span_id: bool,
+    pub source_name: &'a str,
+    pub source_ip: &'a [u8],
+    pub destination_name: &'a str,
+    pub destination_ip: &'a [u8],
+    pub request_size: i64,
+    pub request_total_size: i64,
+    pub response_size: i64,
+    pub response_total_size: i64,
+    pub tags: &'a [Value<'a>],
 }
 
 /// An instance for [`TestHandler::configure`].
@@ -99,46 +128,138 @@ impl<A: LogEntry> TestHandler<A> {
         &mut self,
         entries: &[(u32, &str, i64, &[Value<'_>])],
     ) -> Vec<FailedElement> {
-        let mut batch =
-            logentry::Batch { texts: Vec::new(), addresses: Vec::new(), groups: Vec::new() };
-        for (element, (instance, severity, timestamp, variables)) in (0..).zip(entries) {
-            let severity = text(&mut batch, severity);
-            let variables = variables.iter().map(|value| column(&mut batch, value)).collect();
-            batch.groups.push(logentry::Group {
+        let mut pool = Pool::default();
+        let group = |(element, entry): (u32, &(u32, &str, i64, &[Value<'_>]))| {
+            let (instance, severity, timestamp, variables) = entry;
+            logentry::Group {
                 instance: *instance,
                 elements: vec![element],
-                severities: vec![severity],
+                severities: vec![pool.text(severity)],
                 timestamps: vec![*timestamp],
-                variables,
-            });
-        }
+                variables: variables.iter().map(|value| pool.column(value)).collect(),
+            }
+        };
+        let groups = (0..).zip(entries).map(group).collect();
+        let Pool { texts, addresses } = pool;
+        let batch = logentry::Batch { texts, addresses, groups };
         log_entry::report(&mut self.adapter, &batch)
     }
 }
 
-fn column(batch: &mut logentry::Batch, value: &Value<'_>) -> logentry::Column {
-    match value {
-        Value::Text(value) => logentry::Column::Text(vec![text(batch, value)]),
-        Value::Int64(number) => logentry::Column::Int64(vec![*number]),
-        Value::Double(number) => logentry::Column::Double(vec![*number]),
-        Value::Boolean(truth) => logentry::Column::Boolean(vec![*truth]),
-        Value::Timestamp(nanos) => logentry::Column::Timestamp(vec![*nanos]),
-        Value::Duration(nanos) => logentry::Column::Duration(vec![*nanos]),
-        Value::IpAddress(bytes) => {
-            batch.addresses.push(bytes.to_vec());
-            let number = u32::try_from(batch.addresses.len() - 1);
-            logentry::Column::IpAddress(vec![number.expect("a test has few addresses")])
-        }
-        Value::StringMap(map) => {
-            let entries = map.iter().map(|(key, value)| (text(batch, key), text(batch, value)));
-            logentry::Column::StringMap(vec![entries.collect()])
-        }
+impl<A: TraceSpan> TestHandler<A> {
+    /// Reports spans in one batch.
+    pub fn report_spans(&mut self, spans: &[TestSpan<'_>]) -> Vec<FailedElement> {
+        let mut pool = Pool::default();
+        let group = |(element, span): (u32, &TestSpan<'_>)| tracespan::Group {
+            instance: span.instance,
+            elements: vec![element],
+            trace_ids: vec![pool.text(span.trace_id)],
+            span_ids: vec![pool.text(span.span_id)],
+            parent_span_ids: vec![pool.text(span.parent_span_id)],
+            span_names: vec![pool.text(span.name)],
+            start_times: vec![span.start_time],
+            end_times: vec![span.end_time],
+            http_status_codes: vec![span.http_status_code],
+            client_spans: vec![span.is_client],
+            rewrite_client_span_ids: vec![span.rewrite_client_span_id],
+            source_names: vec![pool.text(span.source_name)],
+            source_ips: vec![pool.address(span.source_ip)],
+            destination_names: vec![pool.text(span.destination_name)],
+            destination_ips: vec![pool.address(span.destination_ip)],
+            request_sizes: vec![span.request_size],
+            request_total_sizes: vec![span.request_total_size],
+            response_sizes: vec![span.response_size],
+            response_total_sizes: vec![span.response_total_size],
+            tags: span.tags.iter().map(|value| pool.column(value)).collect(),
+        };
+        let groups = (0..).zip(spans).map(group).collect();
+        let Pool { texts, addresses } = pool;
+        let batch = tracespan::Batch { texts, addresses, groups };
+        trace_span::report(&mut self.adapter, &batch)
     }
 }
 
-fn text(batch: &mut logentry::Batch, text: &str) -> u32 {
-    batch.texts.push(text.to_owned());
-    u32::try_from(batch.texts.len() - 1).expect("a test has few texts")
+impl<A: Edge> TestHandler<A> {
+    /// Reports edges in one batch. Their `instance` is the index of an instance that was configured.
+    pub fn report_edges(&mut self, edges: &[WorkloadEdge<'_>]) -> Vec<FailedElement> {
+        let mut pool = Pool::default();
+        let group = |(element, e): (u32, &WorkloadEdge<'_>)| {
+            let mut text = |text| vec![pool.text(text)];
+            edge::Group {
+                instance: u32::try_from(e.instance.get()).expect("a test has few instances"),
+                elements: vec![element],
+                timestamps: vec![e.timestamp],
+                source_workload_namespaces: text(e.source.workload_namespace),
+                source_workload_names: text(e.source.workload_name),
+                source_owners: text(e.source.owner),
+                source_uids: text(e.source.uid),
+                destination_workload_namespaces: text(e.destination.workload_namespace),
+                destination_workload_names: text(e.destination.workload_name),
+                destination_owners: text(e.destination.owner),
+                destination_uids: text(e.destination.uid),
+                destination_service_namespaces: text(e.destination_service_namespace),
+                destination_service_names: text(e.destination_service_name),
+                context_protocols: text(e.context_protocol),
+                api_protocols: text(e.api_protocol),
+            }
+        };
+        let groups = (0..).zip(edges).map(group).collect();
+        let batch = edge::Batch { texts: pool.texts, groups };
+        crate::edge::report(&mut self.adapter, &batch)
+    }
+}
+
+impl<A: Conversation> TestHandler<A> {
+    /// Tells the adapter that a connection to a target was opened.
+    ///
+    /// # Errors
+    /// Those of the adapter.
+    pub fn opened(&mut self, target: u32) -> Result<Step, String> {
+        self.adapter.opened(target)
+    }
+
+    /// Tells the adapter that the peer has sent `data`.
+    ///
+    /// # Errors
+    /// Those of the adapter.
+    pub fn received(&mut self, target: u32, state: &[u8], data: &[u8]) -> Result<Step, String> {
+        self.adapter.received(target, state, data)
+    }
+}
+
+/// The texts and addresses of a batch, to which its columns point.
+#[derive(Debug, Default)]
+struct Pool {
+    texts: Vec<String>,
+    addresses: Vec<Vec<u8>>,
+}
+
+impl Pool {
+    fn text(&mut self, text: &str) -> u32 {
+        self.texts.push(text.to_owned());
+        u32::try_from(self.texts.len() - 1).expect("a test has few texts")
+    }
+
+    fn address(&mut self, bytes: &[u8]) -> u32 {
+        self.addresses.push(bytes.to_vec());
+        u32::try_from(self.addresses.len() - 1).expect("a test has few addresses")
+    }
+
+    fn column(&mut self, value: &Value<'_>) -> types::Column {
+        match value {
+            Value::Text(value) => types::Column::Text(vec![self.text(value)]),
+            Value::Int64(number) => types::Column::Int64(vec![*number]),
+            Value::Double(number) => types::Column::Double(vec![*number]),
+            Value::Boolean(truth) => types::Column::Boolean(vec![*truth]),
+            Value::Timestamp(nanos) => types::Column::Timestamp(vec![*nanos]),
+            Value::Duration(nanos) => types::Column::Duration(vec![*nanos]),
+            Value::IpAddress(bytes) => types::Column::IpAddress(vec![self.address(bytes)]),
+            Value::StringMap(map) => {
+                let entries = map.iter().map(|(key, value)| (self.text(key), self.text(value)));
+                types::Column::StringMap(vec![entries.collect()])
+            }
+        }
+    }
 }
 
 fn to_wire(value: &Value<'_>) -> types::Value {

@@ -2,7 +2,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::host::counters::{Failure, Grant, Request};
+use crate::host::lists::Source;
 use crate::host::log::Level;
+use crate::host::outbound::{Message, SendError, Target};
 use crate::host::workloads::Pod;
 
 thread_local! {
@@ -21,6 +23,11 @@ struct Recorded {
     decisions: VecDeque<Result<Grant, Failure>>,
     now: i64,
     pods: Vec<Pod>,
+    targets: Vec<Target>,
+    sent: Vec<(u32, Message)>,
+    send_error: Option<SendError>,
+    sources: Vec<Source>,
+    documents: Vec<Option<(u64, Vec<u8>)>>,
 }
 
 /// The messages to the operator, oldest first.
@@ -52,6 +59,38 @@ pub fn decide_next(decision: Result<Grant, Failure>) {
 /// Sets the time, in nanoseconds since the Unix epoch. It stands still.
 pub fn set_now(nanos: i64) {
     HOST.with_borrow_mut(|host| host.now = nanos);
+}
+
+/// The targets that were opened, in the order of their numbers.
+pub fn targets() -> Vec<Target> {
+    HOST.with_borrow(|host| host.targets.clone())
+}
+
+/// The messages that were sent, with their targets' numbers, oldest first.
+pub fn sent() -> Vec<(u32, Message)> {
+    HOST.with_borrow(|host| host.sent.clone())
+}
+
+/// Has messages refused from now on, or taken again.
+pub fn refuse_messages(error: Option<SendError>) {
+    HOST.with_borrow_mut(|host| host.send_error = error);
+}
+
+/// The sources of documents that were opened, in the order of their numbers.
+pub fn sources() -> Vec<Source> {
+    HOST.with_borrow(|host| host.sources.clone())
+}
+
+/// Sets the content of a document, or takes it away. Its version grows.
+pub fn set_document(list: u32, content: Option<&str>) {
+    HOST.with_borrow_mut(|host| {
+        let list = list as usize;
+        if host.documents.len() <= list {
+            host.documents.resize(list + 1, None);
+        }
+        let version = host.documents[list].as_ref().map_or(0, |(version, _)| *version) + 1;
+        host.documents[list] = content.map(|text| (version, text.as_bytes().to_vec()));
+    });
 }
 
 /// Sets the pods that the host knows.
@@ -96,6 +135,54 @@ pub(crate) mod log {
     pub(crate) fn write(lines: &str) -> Result<(), WriteError> {
         HOST.with_borrow_mut(|host| host.lines.push_str(lines));
         Ok(())
+    }
+}
+
+pub(crate) mod lists {
+    use super::HOST;
+    use crate::host::lists::{Document, Source};
+
+    pub(crate) fn open(source: &Source) -> Result<u32, String> {
+        HOST.with_borrow_mut(|host| {
+            host.sources.push(source.clone());
+            u32::try_from(host.sources.len() - 1).map_err(|error| error.to_string())
+        })
+    }
+
+    pub(crate) fn version(list: u32) -> Option<u64> {
+        read(list).map(|document| document.version)
+    }
+
+    pub(crate) fn read(list: u32) -> Option<Document> {
+        HOST.with_borrow(|host| {
+            let (version, content) = host.documents.get(list as usize)?.clone()?;
+            Some(Document { version, content })
+        })
+    }
+}
+
+pub(crate) mod outbound {
+    use super::HOST;
+    use crate::host::outbound::{Message, SendError, Target};
+
+    pub(crate) fn open(target: &Target) -> Result<u32, String> {
+        HOST.with_borrow_mut(|host| {
+            host.targets.push(target.clone());
+            u32::try_from(host.targets.len() - 1).map_err(|error| error.to_string())
+        })
+    }
+
+    pub(crate) fn send(target: u32, message: &Message) -> Result<(), SendError> {
+        HOST.with_borrow_mut(|host| {
+            assert!((target as usize) < host.targets.len(), "target {target} is not open");
+            match host.send_error {
+                Some(error) => Err(error),
+                None => {
+                    host.sent.push((target, message.clone()));
+                    Ok(())
+                }
+            }
+        })
     }
 }
 

@@ -8,7 +8,8 @@ pub(crate) mod imports;
 pub use crate::bindings::base::exports::mixmesh::adapter::lifecycle::Instance as TestInstance;
 
 pub use self::calls::endpoint;
-pub use self::handler::{TestHandler, instance};
+pub use self::handler::{TestHandler, TestSpan, instance};
 pub use self::imports::{
-    counter_requests, decide_next, lines, messages, samples, set_now, set_pods,
+    counter_requests, decide_next, lines, messages, refuse_messages, samples, sent, set_document,
+    set_now, set_pods, sources, targets,
 };

@@ -25,7 +25,7 @@ pub struct Echo {
 }
 
 /// It has no parameters.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 pub struct Parameters {}
 
 impl Adapter for Echo {

@@ -25,6 +25,16 @@ use mixmesh::adapter::types::{CallError, CheckResult, DirectResponse, Header, Va
 struct Excess;
 
 impl lifecycle::Guest for Excess {
+    fn describe() -> lifecycle::Description {
+        let text = |text: &str| text.to_owned();
+        lifecycle::Description {
+            name: text("excess"),
+            version: text("0.0.0"),
+            summary: String::new(),
+            parameters: String::new(),
+        }
+    }
+
     fn configure(_configuration: lifecycle::Configuration) -> Result<(), Vec<lifecycle::Problem>> {
         Ok(())
     }

@@ -27,6 +27,16 @@ use mixmesh::adapter::types::{CallError, CheckResult};
 struct Foreign;
 
 impl lifecycle::Guest for Foreign {
+    fn describe() -> lifecycle::Description {
+        let text = |text: &str| text.to_owned();
+        lifecycle::Description {
+            name: text("foreign"),
+            version: text("0.0.0"),
+            summary: String::new(),
+            parameters: String::new(),
+        }
+    }
+
     fn configure(_configuration: lifecycle::Configuration) -> Result<(), Vec<lifecycle::Problem>> {
         Ok(())
     }

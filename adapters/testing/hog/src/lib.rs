@@ -17,7 +17,7 @@ pub struct Hog {
 }
 
 /// It has no parameters.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 pub struct Parameters {}
 
 impl Adapter for Hog {

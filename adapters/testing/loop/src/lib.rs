@@ -12,7 +12,7 @@ adapter_sdk::export!(Loop: checknothing, listentry);
 pub struct Loop;
 
 /// It has no parameters.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 pub struct Parameters {}
 
 impl Adapter for Loop {

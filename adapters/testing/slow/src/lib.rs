@@ -13,7 +13,7 @@ const BATCH_NANOS: u64 = 150_000_000;
 pub struct Slow;
 
 /// It has no parameters.
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 pub struct Parameters {}
 
 impl Adapter for Slow {

@@ -8,6 +8,7 @@ use adapter_sdk::{
     Adapter, CallError, CheckNothing, CheckResult, Code, Entry, InstanceIndex, Instances,
     ListEntry, LogEntry, Metric, MetricInstance, Problems, Value,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 adapter_sdk::export!(Trap: checknothing, listentry, metric, logentry);
@@ -19,7 +20,7 @@ pub struct Trap {
 }
 
 /// What a handler of this adapter is configured with.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
     crash_in_configure: bool,

@@ -1,5 +1,6 @@
 use super::log::{Cell, Entry, LogBatch};
 use crate::bindings::exports::mixmesh::adapter::logentry;
+use crate::bindings::mixmesh::adapter::types;
 
 /// What one call carries at most; an instance has 64 MiB of memory, and writes about as much again.
 const MAX_CALL_BYTES: usize = 4 << 20;
@@ -131,7 +132,7 @@ impl<'b> Call<'b> {
             .iter()
             .map(|group| group.columns.iter().map(Column::maps).collect())
             .collect();
-        let variables: Vec<Vec<logentry::Column<'_>>> = self
+        let variables: Vec<Vec<types::Column<'_>>> = self
             .groups
             .iter()
             .zip(&maps)
@@ -202,16 +203,16 @@ impl Column {
         }
     }
 
-    fn lower<'c>(&'c self, maps: &'c [&'c [(u32, u32)]]) -> logentry::Column<'c> {
+    fn lower<'c>(&'c self, maps: &'c [&'c [(u32, u32)]]) -> types::Column<'c> {
         match self {
-            Self::Text(column) => logentry::Column::Text(column),
-            Self::Int64(column) => logentry::Column::Int64(column),
-            Self::Double(column) => logentry::Column::Double(column),
-            Self::Boolean(column) => logentry::Column::Boolean(column),
-            Self::Timestamp(column) => logentry::Column::Timestamp(column),
-            Self::Duration(column) => logentry::Column::Duration(column),
-            Self::Address(column) => logentry::Column::IpAddress(column),
-            Self::Map(_) => logentry::Column::StringMap(maps),
+            Self::Text(column) => types::Column::Text(column),
+            Self::Int64(column) => types::Column::Int64(column),
+            Self::Double(column) => types::Column::Double(column),
+            Self::Boolean(column) => types::Column::Boolean(column),
+            Self::Timestamp(column) => types::Column::Timestamp(column),
+            Self::Duration(column) => types::Column::Duration(column),
+            Self::Address(column) => types::Column::IpAddress(column),
+            Self::Map(_) => types::Column::StringMap(maps),
         }
     }
 }
