@@ -3,7 +3,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Variety;
+use crate::{OciRef, RegistryError, Variety};
 
 /// The host or a component cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,14 @@ pub enum HostError {
         file: PathBuf,
         /// The system's reason.
         source: io::Error,
+    },
+    /// The component cannot be had from its registry.
+    #[error("adapter {reference}: {cause}")]
+    Pull {
+        /// Which one.
+        reference: OciRef,
+        /// Why.
+        cause: RegistryError,
     },
     /// The component's file is larger than the host takes.
     #[error("adapter {adapter}: {} is larger than {limit} bytes", file.display())]

@@ -16,8 +16,11 @@ mod guest_text;
 mod handler;
 mod host;
 mod imports;
+mod loaded;
 mod log_stream;
 mod parameters;
+mod reference;
+mod registry;
 mod series;
 mod spec;
 mod template;
@@ -35,6 +38,8 @@ pub use self::handler::{
     CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,
 };
 pub use self::host::{AdapterHost, HostOptions};
+pub use self::reference::{ComponentRef, OciRef, ReferenceError};
+pub use self::registry::{RegistryError, RegistryOptions};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};

@@ -73,7 +73,32 @@ impl Limits {
     /// 100,000 series of Istio's own metrics, with some 25 labels, need half of it.
     const SERIES_BYTES: u64 = 128 << 20;
     const LOG_RATE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+    /// A request that waits longer has lost its caller; Envoy gives up after 15 s by itself.
+    const MOST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
+    const MOST_REPORT_DEADLINE: Duration = Duration::from_secs(60);
+    const MOST_SETUP_DEADLINE: Duration = Duration::from_secs(60);
+    const MOST_SERIES: u32 = 2_000_000;
+    const MOST_SERIES_BYTES: u64 = 2 << 30;
+    const MOST_LOG_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("10,000 is not 0");
     const LEAST_INSTANCES: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
+}
+
+impl Limits {
+    /// The most that a handler may be given by a host that has room for so many instances of so much
+    /// memory and so large tables.
+    pub(crate) fn most(instances: NonZeroU32, memory: usize, table_elements: usize) -> Self {
+        Self {
+            check_deadline: Self::MOST_CHECK_DEADLINE,
+            report_deadline: Self::MOST_REPORT_DEADLINE,
+            setup_deadline: Self::MOST_SETUP_DEADLINE,
+            memory,
+            table_elements,
+            instances,
+            series: Self::MOST_SERIES,
+            series_bytes: Self::MOST_SERIES_BYTES,
+            log_rate: Self::MOST_LOG_RATE,
+        }
+    }
 }
 
 impl Default for Limits {

@@ -1,5 +1,6 @@
 use std::time::SystemTime;
 
+use adapter_host::Limits;
 use mesh_attributes::Timestamp;
 use serde_json::{Value, json};
 
@@ -34,6 +35,7 @@ fn handler(unit: &HandlerUnit) -> Value {
             let instances = built.instances.iter().map(|instance| instance.name.as_str());
             value["instances"] = instances.collect();
             value["status"] = json!(built.handler.status());
+            value["limits"] = limits(built.handler.limits());
         }
         HandlerState::Missing { why } => {
             value["state"] = "missing".into();
@@ -41,6 +43,22 @@ fn handler(unit: &HandlerUnit) -> Value {
         }
     }
     value
+}
+
+/// Under the names in `spec.limits`.
+fn limits(limits: &Limits) -> Value {
+    let time = |time: std::time::Duration| format!("{time:?}");
+    json!({
+        "checkDeadline": time(limits.check_deadline),
+        "reportDeadline": time(limits.report_deadline),
+        "setupDeadline": time(limits.setup_deadline),
+        "memory": limits.memory,
+        "tableElements": limits.table_elements,
+        "instances": limits.instances,
+        "series": limits.series,
+        "seriesBytes": limits.series_bytes,
+        "logRate": limits.log_rate,
+    })
 }
 
 fn rfc3339(time: SystemTime) -> Option<String> {

@@ -9,22 +9,22 @@
 //! that cannot be carried out, as Istio does (a deny rule with a misspelt handler lets everyone in).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use adapter_host::{
-    AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits,
-};
-use mesh_config::{CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
+use adapter_host::{AdapterHost, BuildError, Handler, HandlerSpec, InstanceDecl};
+use mesh_config::{AdapterRef, CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::assemble::{Parts, assemble};
+use super::components::Components;
 use super::digest::Canonical;
 use super::draft::Draft;
 use super::instances::CompiledInstance;
+use super::limits::limits_of;
 use super::{Announcement, Policy};
 use crate::check_cache::NamespaceShapes;
 use crate::handlers::{BuiltHandler, HandlerUnit};
@@ -34,9 +34,7 @@ use crate::metrics::Metrics;
 #[derive(Debug)]
 pub struct PolicyBuilder {
     host: Arc<AdapterHost>,
-    adapters: PathBuf,
-    /// Adapters that were loaded, so that an edit compiles none again.
-    components: HashMap<CompiledAdapter, (FileStamp, Arc<Component>)>,
+    components: Components,
     root_namespace: String,
     metrics: Metrics,
     /// The tasks that work off the queues of handlers.
@@ -61,10 +59,10 @@ impl PolicyBuilder {
         root_namespace: &str,
         metrics: Metrics,
     ) -> Self {
+        let host = Arc::new(host);
         Self {
-            host: Arc::new(host),
-            adapters,
-            components: HashMap::new(),
+            components: Components::new(Arc::clone(&host), adapters),
+            host,
             root_namespace: root_namespace.to_owned(),
             metrics,
             workers: JoinSet::new(),
@@ -105,11 +103,20 @@ impl PolicyBuilder {
         let mut before = std::mem::take(&mut self.units);
         let handlers = draft.handlers();
         self.host.series().expect_handlers(handlers.keys().map(ResourceKey::handler_label));
+        let resources = handlers.keys().filter_map(|key| draft.effective.resources.get(key));
+        self.components
+            .begin(resources.filter_map(|resource| handler_of(resource)).map(|h| &h.adapter));
         for (key, instances) in handlers {
             let old = before.remove(&key);
             let unit = self.build_unit(&key, &instances, old, draft).await;
             self.units.insert(key, unit);
         }
+        self.components.end();
+    }
+
+    /// Waits until a component is there that the last build went without. Cancel safe.
+    pub async fn component_arrived(&mut self) {
+        self.components.arrived().await;
     }
 
     async fn build_unit(
@@ -147,7 +154,7 @@ impl PolicyBuilder {
             }
         }
         draft.unbuilt.push(key.clone());
-        let adapter = failed.as_deref().and_then(adapter_of).map_or("", CompiledAdapter::name);
+        let adapter = failed.as_deref().and_then(handler_of).map_or("", |h| h.adapter.name());
         let signature = Canonical::new().finish();
         Arc::new(HandlerUnit::missing(key.handler_label(), adapter.to_owned(), signature, why))
     }
@@ -160,13 +167,18 @@ impl PolicyBuilder {
         draft: &Draft,
     ) -> Result<Arc<HandlerUnit>, Vec<Problem>> {
         let Spec::Handler(spec) = &resource.spec else { return Err(Vec::new()) };
-        let Some(adapter) = spec.adapter.compiled() else {
-            let name = spec.adapter.name();
+        let limits = limits_of(resource, &spec.limits, &self.host.most_limits())?;
+        let adapter = spec.adapter.compiled();
+        if let (None, AdapterRef::Named(name)) = (adapter, &spec.adapter) {
+            let name = &name.value;
             let cause = format!("adapter {name} runs in another process, which is not supported");
             return Err(vec![problem(resource, cause)]);
-        };
-        let component =
-            self.component(adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
+        }
+        let component = self
+            .components
+            .of(&spec.adapter)
+            .await
+            .map_err(|cause| vec![problem(resource, cause)])?;
         let instances: Vec<&CompiledInstance> =
             instances.iter().filter_map(|key| draft.instances.get(key)).collect();
         let templates = component.templates().to_vec();
@@ -179,6 +191,7 @@ impl PolicyBuilder {
         let mut signature = Canonical::new();
         signature.add(component.digest());
         signature.add(spec.params.value().to_string());
+        signature.add(format!("{limits:?}"));
         for instance in &instances {
             signature.add(format!("{instance:?}"));
         }
@@ -195,37 +208,18 @@ impl PolicyBuilder {
             name: name.clone(),
             params: parameters(adapter, spec.params.value()),
             instances: instances.clone(),
-            limits: Limits::default(),
+            limits,
         };
+        let component_name = component.name().to_owned();
         let handler = Handler::build(&self.host, component, handler_spec)
             .await
             .map_err(|cause| build_problems(resource, &cause))?;
         self.metrics.handlers_built.inc();
-        info!(handler = name, adapter = adapter.name(), "a handler is built");
+        let adapter = adapter.map_or_else(|| component_name.clone(), |a| a.name().to_owned());
+        info!(handler = name, adapter, "a handler is built");
         let unit = BuiltHandler { handler, templates, instances };
-        let adapter = adapter.name().to_owned();
         let workers = &mut self.workers;
         Ok(Arc::new(HandlerUnit::built(name, adapter, signature, unit, workers, &self.metrics)))
-    }
-
-    /// The adapter's component, loaded again when its file changed. Compiling takes its time, on a thread
-    /// of its own.
-    async fn component(&mut self, adapter: CompiledAdapter) -> Result<Arc<Component>, String> {
-        let name = adapter.component();
-        let file = self.adapters.join(name).with_extension("wasm");
-        let stamp = FileStamp::of(&file);
-        if let Some((known, component)) = self.components.get(&adapter)
-            && *known == stamp
-        {
-            return Ok(Arc::clone(component));
-        }
-        let host = Arc::clone(&self.host);
-        let loaded = tokio::task::spawn_blocking(move || host.load(name, &file)).await;
-        let component = loaded
-            .map_err(|cause| format!("adapter {name}: loading it failed: {cause}"))?
-            .map_err(|cause| cause.to_string())?;
-        self.components.insert(adapter, (stamp, Arc::clone(&component)));
-        Ok(component)
     }
 
     fn assemble(&mut self, mut draft: Draft, revision: u64) -> Policy {
@@ -254,29 +248,22 @@ impl PolicyBuilder {
     }
 }
 
-/// What changes when a file does; nothing for one that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp(Option<(SystemTime, u64)>);
-
-impl FileStamp {
-    fn of(file: &Path) -> Self {
-        let metadata = std::fs::metadata(file).ok();
-        Self(metadata.and_then(|file| Some((file.modified().ok()?, file.len()))))
-    }
+pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
+    handler_of(resource)?.adapter.compiled()
 }
 
-pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
+fn handler_of(resource: &Resource) -> Option<&mesh_config::Handler> {
     match &resource.spec {
-        Spec::Handler(handler) => handler.adapter.compiled(),
+        Spec::Handler(handler) => Some(handler),
         _ => None,
     }
 }
 
 /// The parameters, with the adapter's own values of those that are not set.
-fn parameters(adapter: CompiledAdapter, given: &Value) -> Value {
+fn parameters(adapter: Option<CompiledAdapter>, given: &Value) -> Value {
     let mut parameters = given.clone();
     let Value::Object(fields) = &mut parameters else { return parameters };
-    for (name, value) in adapter.presets() {
+    for (name, value) in adapter.map_or(&[][..], CompiledAdapter::presets) {
         let camel = lower_camel_case(name);
         let is_set = |value: &Value| !value.is_null() && value.as_str() != Some("");
         if ![*name, &camel].iter().any(|name| fields.get(*name).is_some_and(is_set)) {

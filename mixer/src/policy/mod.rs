@@ -3,11 +3,13 @@
 mod announcement;
 mod assemble;
 mod builder;
+mod components;
 mod digest;
 mod draft;
 mod generation;
 mod headers;
 mod instances;
+mod limits;
 mod link;
 pub(crate) mod rule;
 mod sampling;

@@ -25,7 +25,7 @@ pub use self::response::DirectResponse;
 use self::status::Counts;
 pub use self::status::HandlerStatus;
 pub(crate) use self::surroundings::Surroundings;
-use crate::{CallError, Component, HandlerSpec, InstanceDecl, InstanceIndex, Variety};
+use crate::{CallError, Component, HandlerSpec, InstanceDecl, InstanceIndex, Limits, Variety};
 
 /// An adapter with its configuration.
 ///
@@ -51,6 +51,11 @@ impl Handler {
     /// The adapter behind it.
     pub fn component(&self) -> &Arc<Component> {
         &self.component
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.spec.limits
     }
 
     /// Waits for the calls under way, refuses all further ones, and frees what the component holds. Its

@@ -8,6 +8,7 @@ mod excess;
 mod fixture;
 mod hostile;
 mod quota;
+mod registry;
 mod reports;
 mod templates;
 mod workloads;
