@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use adapter_host::{
-    CallError, CheckResult, Fault, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch,
-    OwnedValue, QuotaGrant, QuotaRequest, Template,
+    CallError, CheckResult, CustomBatch, Fault, Handler, InstanceDecl, InstanceIndex, LogBatch,
+    MetricBatch, OwnedValue, QuotaGrant, QuotaRequest, Template,
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -59,6 +59,8 @@ pub(crate) enum ReportBatch {
     LogEntries(LogBatch),
     /// How many requests rules have selected for an instance.
     Nothing(InstanceIndex, u32),
+    /// Of one template that the adapter's author invented.
+    Custom(Template, CustomBatch),
 }
 
 /// The way into a handler's queue.
@@ -264,6 +266,7 @@ impl ReportBatch {
             Self::Metrics(batch) => batch.len() as u64,
             Self::LogEntries(batch) => batch.len() as u64,
             Self::Nothing(_, count) => u64::from(*count),
+            Self::Custom(_, batch) => batch.len() as u64,
         }
     }
 }
@@ -320,6 +323,7 @@ async fn work_off(
             ReportBatch::LogEntries(batch) => {
                 (Template::LogEntry, handler.report_log_entries(batch).await)
             }
+            ReportBatch::Custom(template, batch) => (*template, handler.report_custom(batch).await),
             ReportBatch::Nothing(instance, count) => {
                 let noted = handler.report_nothing(*instance, *count).await;
                 (Template::ReportNothing, noted.map(|()| Vec::new()))

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use adapter_host::{AdapterValue, LogBatch, MetricBatch};
+use adapter_host::{AdapterValue, CustomBatch, LogBatch, MetricBatch, Template};
 use http::HeaderMap;
 use mesh_attributes::Bag;
 use mesh_attributes::wire::ReportRequest;
@@ -17,7 +17,7 @@ use tracing::debug;
 use crate::batches::Arrival;
 use crate::generate::RememberedOutputs;
 use crate::handlers::{HandlerUnit, ReportBatch};
-use crate::instance::{FieldError, adapter_value};
+use crate::instance::{FieldError, adapter_value, evaluate_owned};
 use crate::layered::Layered;
 use crate::policy::rule::{Field, ReportCall, ReportInput, ReportRule, Target};
 use crate::service::Mixer;
@@ -143,6 +143,8 @@ impl BadElements {
 struct Outgoing {
     metrics: SmallVec<[(Arc<HandlerUnit>, MetricBatch); 4]>,
     log_entries: SmallVec<[(Arc<HandlerUnit>, LogBatch); 4]>,
+    /// Of templates that authors of adapters invented.
+    custom: Vec<(Arc<HandlerUnit>, Template, CustomBatch)>,
     /// How many requests were selected for an instance.
     nothing: SmallVec<[(Target, u32); 2]>,
     /// Instances that could not be made.
@@ -171,6 +173,10 @@ impl Outgoing {
                 );
             }
             ReportInput::Nothing => self.count(target),
+            ReportInput::Custom { template, fields } => {
+                let values = evaluate_owned(fields, bag)?;
+                self.custom_of(&target.handler, *template).push(element, target.index, values);
+            }
             ReportInput::LogEntry { severity, timestamp, variables } => {
                 let severity = severity.evaluate_text(bag)?;
                 let timestamp = timestamp.evaluate_timestamp(bag)?;
@@ -188,6 +194,17 @@ impl Outgoing {
         Ok(())
     }
 
+    fn custom_of(&mut self, handler: &Arc<HandlerUnit>, template: Template) -> &mut CustomBatch {
+        let same = |(known, of, _): &(Arc<HandlerUnit>, Template, _)| {
+            Arc::ptr_eq(known, handler) && *of == template
+        };
+        let at = self.custom.iter().position(same).unwrap_or_else(|| {
+            self.custom.push((Arc::clone(handler), template, CustomBatch::default()));
+            self.custom.len() - 1
+        });
+        &mut self.custom[at].2
+    }
+
     fn count(&mut self, target: &Target) {
         let same = |(known, _): &&mut (Target, u32)| {
             Arc::ptr_eq(&known.handler, &target.handler) && known.index == target.index
@@ -200,9 +217,12 @@ impl Outgoing {
 
     fn send(self, mixer: &Mixer, parent: Option<&Context>) {
         let metrics = &mixer.metrics;
-        let handlers = self.metrics.len() + self.log_entries.len() + self.nothing.len();
+        let handlers =
+            self.metrics.len() + self.log_entries.len() + self.custom.len() + self.nothing.len();
         let of_metrics = self.metrics.iter().map(|(_, batch)| batch.len());
-        let instances = of_metrics.chain(self.log_entries.iter().map(|(_, batch)| batch.len()));
+        let instances = of_metrics
+            .chain(self.log_entries.iter().map(|(_, batch)| batch.len()))
+            .chain(self.custom.iter().map(|(_, _, batch)| batch.len()));
         metrics.dispatch_destinations.observe(handlers as f64);
         metrics.dispatch_instances.observe(instances.map(|len| len as f64).sum());
         for (handler, batch) in self.metrics {
@@ -212,6 +232,10 @@ impl Outgoing {
         for (handler, batch) in self.log_entries {
             let span = mixer.span(&handler.name, SpanKind::Internal, parent);
             handler.enqueue(ReportBatch::LogEntries(batch), span, metrics);
+        }
+        for (handler, template, batch) in self.custom {
+            let span = mixer.span(&handler.name, SpanKind::Internal, parent);
+            handler.enqueue(ReportBatch::Custom(template, batch), span, metrics);
         }
         for (target, count) in self.nothing {
             let span = mixer.span(&target.handler.name, SpanKind::Internal, parent);

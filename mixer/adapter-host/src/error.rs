@@ -94,6 +94,16 @@ pub enum HostError {
         /// What differs.
         cause: wasmtime::Error,
     },
+    /// An interface looks like a template of the author's own and does not have the types of one.
+    #[error("adapter {adapter}: {interface} is no template: {cause}")]
+    WrongTemplate {
+        /// The adapter's name.
+        adapter: String,
+        /// The interface.
+        interface: String,
+        /// What is wrong.
+        cause: String,
+    },
     /// The component does not say what it is.
     #[error("adapter {adapter} does not describe itself: {cause}")]
     Describe {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use wasmtime::component::Func;
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline};
 
 use crate::Limits;
@@ -34,6 +35,8 @@ pub(crate) struct GuestExports {
     pub(crate) keyval: Option<exports::keyval::Guest>,
     pub(crate) quota: Option<exports::quota::Guest>,
     pub(crate) kubernetes: Option<exports::kubernetes::Guest>,
+    /// In the order of the component's exports.
+    pub(crate) custom: Vec<Func>,
 }
 
 /// What the host keeps for an instance of a component.

@@ -9,6 +9,7 @@ mod bindings;
 mod compile_cache;
 mod component;
 mod counters;
+mod custom;
 mod description;
 mod error;
 mod guest;
@@ -32,6 +33,7 @@ pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{FailedElement, LogBatch, MetricBatch};
 pub use self::component::{Component, Import};
+pub use self::custom::{CustomBatch, CustomField, CustomTemplate, FieldMistake};
 pub use self::description::Description;
 pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
 pub use self::handler::{

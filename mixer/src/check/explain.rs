@@ -78,6 +78,7 @@ impl Mixer {
                     [severity, timestamp].into_iter().chain(variables),
                     &visible,
                 ),
+                ReportInput::Custom { fields, .. } => instance(&call.target, fields, &visible),
                 ReportInput::Nothing => instance(&call.target, &[], &visible),
             });
             rules.push(rule_json(

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Weak};
 
-use adapter_host::HandlerStatus;
+use adapter_host::{HandlerStatus, Variety};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntGauge};
@@ -37,9 +37,6 @@ const STATUS: [(Name, Read); 15] = [
     (Name::AdapterLogRefused, |status| status.log_writes_refused),
     (Name::AdapterLogLost, |status| status.log_writes_lost),
 ];
-
-/// The templates whose instances are reported; all others take part in a check.
-const REPORT: [&str; 5] = ["metric", "logentry", "tracespan", "edge", "reportnothing"];
 
 const OTHERS: [Name; 6] = [
     Name::DispatchSeconds,
@@ -93,8 +90,8 @@ impl HandlerMetrics {
         let varieties = [("check", true), ("report", false)].map(|(variety, checks)| {
             let takes = |unit: &&&HandlerUnit| match &unit.state {
                 HandlerState::Built { built, .. } => {
-                    let is_check = |name: &str| !REPORT.contains(&name);
-                    built.templates.iter().any(|template| is_check(template.name()) == checks)
+                    let is_check = |variety| variety != Variety::Report;
+                    built.templates.iter().any(|template| is_check(template.variety()) == checks)
                 }
                 HandlerState::Missing { .. } => false,
             };

@@ -78,7 +78,14 @@ impl PolicyBuilder {
     /// Compiles `config`. Waits for handlers to be built; a policy in force is not touched meanwhile.
     pub async fn build(&mut self, config: &ConfigSet) -> Policy {
         while self.workers.try_join_next().is_some() {}
-        let mut draft = Draft::new(config, &self.accepted);
+        let named = |set: &ConfigSet| -> Vec<AdapterRef> {
+            let handlers = set.resources.values().filter_map(|resource| handler_of(resource));
+            handlers.map(|handler| handler.adapter.clone()).collect()
+        };
+        let adapters = [named(config), named(&self.accepted)].concat();
+        self.components.begin(&adapters);
+        let custom = self.components.templates(&adapters).await;
+        let mut draft = Draft::new(config, &self.accepted, custom);
         self.build_units(&mut draft).await;
         let policy = self.assemble(draft, config.revision.0);
         for problem in policy.problems() {
@@ -103,9 +110,6 @@ impl PolicyBuilder {
         let mut before = std::mem::take(&mut self.units);
         let handlers = draft.handlers();
         self.host.series().expect_handlers(handlers.keys().map(ResourceKey::handler_label));
-        let resources = handlers.keys().filter_map(|key| draft.effective.resources.get(key));
-        self.components
-            .begin(resources.filter_map(|resource| handler_of(resource)).map(|h| &h.adapter));
         for (key, instances) in handlers {
             let old = before.remove(&key);
             let unit = self.build_unit(&key, &instances, old, draft).await;

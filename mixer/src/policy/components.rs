@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_host::{AdapterHost, Component, ComponentRef, OciRef};
+use adapter_host::{AdapterHost, Component, ComponentRef, CustomTemplate, OciRef, Template};
 use mesh_config::AdapterRef;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -66,7 +66,7 @@ impl Components {
     }
 
     /// Begins a build with handlers of these adapters: all that is to be pulled is pulled side by side.
-    pub(super) fn begin<'a>(&mut self, adapters: impl Iterator<Item = &'a AdapterRef>) {
+    pub(super) fn begin(&mut self, adapters: &[AdapterRef]) {
         self.asked.clear();
         self.patience = Instant::now() + PATIENCE;
         for adapter in adapters {
@@ -74,6 +74,24 @@ impl Components {
                 self.ask(&reference);
             }
         }
+    }
+
+    /// The templates that the authors of these adapters invented, of those that are named by their place.
+    /// What cannot be loaded is told when its handler is built.
+    pub(super) async fn templates(&mut self, adapters: &[AdapterRef]) -> Vec<CustomTemplate> {
+        let mut templates = Vec::new();
+        for adapter in adapters {
+            let AdapterRef::Component(_) = adapter else { continue };
+            let Ok(component) = self.of(adapter).await else { continue };
+            for template in component.templates() {
+                if let Template::Custom(custom) = template
+                    && !templates.contains(custom)
+                {
+                    templates.push(*custom);
+                }
+            }
+        }
+        templates
     }
 
     /// Ends a build: what no handler names any more is forgotten.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapter_host::{InstanceDecl, Template};
+use adapter_host::{CustomTemplate, InstanceDecl, Template};
 use mesh_attributes::{AttributeName, ValueType};
 use mesh_config::{FieldKind, FieldSchema, Problem, Resource, Spec, Text};
 use mixer_expr::{Expression, LANGUAGE_ANNOTATION, Language, compile_in};
 
 use super::digest::Canonical;
 use super::rule::{Binding, CheckInput, Field, GenerateInput, ReportInput};
+
+mod custom;
 
 /// Under which names the bindings of an attribute generator know its output.
 pub(crate) const OUTPUT: &str = "output.";
@@ -34,10 +36,12 @@ pub(super) enum Input {
     Report(Arc<ReportInput>),
 }
 
-/// Compiles an instance; all its mistakes at once.
+/// Compiles an instance; all its mistakes at once. `custom` are the templates that the authors of the
+/// handlers' components invented.
 pub(super) fn compile_instance(
     resource: &Resource,
     types: &BTreeMap<String, ValueType>,
+    custom: &[CustomTemplate],
 ) -> Result<CompiledInstance, Vec<Problem>> {
     let Spec::Instance(instance) = &resource.spec else { return Err(Vec::new()) };
     let refuse = |message: String| {
@@ -46,6 +50,13 @@ pub(super) fn compile_instance(
     };
     let Some(compiled) = instance.template.compiled() else {
         let name = instance.template.name();
+        let meant = custom::meant(name, custom);
+        if !meant.is_empty() {
+            return custom::compile(resource, instance, types, &meant);
+        }
+        if name.contains('/') {
+            return Err(refuse(custom::unknown(name, custom)));
+        }
         return Err(refuse(format!(
             "template {name} is for adapters in other processes, which are not supported"
         )));
@@ -81,6 +92,7 @@ pub(super) fn compile_instance(
             let (declared, fields) = fields.all_set();
             (declared, Input::Generate(GenerateInput { fields, bindings }.into()))
         }
+        Template::Custom(_) => unreachable!("they were compiled above"),
         Template::ReportNothing => (Vec::new(), Input::Report(ReportInput::Nothing.into())),
         Template::LogEntry => {
             let (declared, variables) = fields.map("variables");

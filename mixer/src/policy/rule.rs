@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use adapter_host::InstanceIndex;
+use adapter_host::{InstanceIndex, Template};
 use mesh_attributes::{AttributeName, Bag, ValueType};
 use mesh_config::FailPolicy;
 use mixer_expr::Expression;
@@ -144,6 +144,12 @@ pub(crate) enum ReportInput {
         variables: Vec<Field>,
     },
     Nothing,
+    /// Of a template that the adapter's author invented.
+    Custom {
+        template: Template,
+        /// In the order of the handler's declaration: by name.
+        fields: Vec<Field>,
+    },
 }
 
 impl Field {

@@ -20,11 +20,13 @@ use std::sync::Arc;
 pub use self::allocate::{QuotaGrant, QuotaRequest};
 use self::breaker::Breaker;
 pub use self::check::CheckResult;
+pub(crate) use self::lease::until;
 use self::pool::Pool;
 pub use self::response::DirectResponse;
 use self::status::Counts;
 pub use self::status::HandlerStatus;
 pub(crate) use self::surroundings::Surroundings;
+pub(crate) use self::taken::{TooLarge, exact, exact_map};
 use crate::{CallError, Component, HandlerSpec, InstanceDecl, InstanceIndex, Limits, Variety};
 
 /// An adapter with its configuration.
@@ -64,14 +66,23 @@ impl Handler {
         self.pool.close().await;
     }
 
+    /// The declaration of an instance.
+    pub(crate) fn declared(&self, index: InstanceIndex) -> Option<&InstanceDecl> {
+        self.spec.instances.get(index.0 as usize)
+    }
+
+    /// Counts elements of a report that were not taken.
+    pub(crate) fn failed_elements(&self, count: usize) {
+        self.counts.failed_elements.add(count as u64);
+    }
+
     /// The declaration of an instance that calls of this variety are made with.
     fn instance_of(
         &self,
         index: InstanceIndex,
         variety: Variety,
     ) -> Result<&InstanceDecl, CallError> {
-        let declared = self.spec.instances.get(index.0 as usize);
-        declared
+        self.declared(index)
             .filter(|instance| instance.template.variety() == variety)
             .ok_or(CallError::NoSuchInstance { variety, index: index.0 })
     }

@@ -4,6 +4,7 @@
 
 mod cache;
 mod checks;
+mod custom;
 mod excess;
 mod fixture;
 mod hostile;
