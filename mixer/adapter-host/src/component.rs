@@ -43,6 +43,7 @@ pub(crate) struct Exports {
     pub(crate) keyval: Option<exports::keyval::GuestIndices>,
     pub(crate) quota: Option<exports::quota::GuestIndices>,
     pub(crate) kubernetes: Option<exports::kubernetes::GuestIndices>,
+    pub(crate) conversation: Option<exports::conversation::GuestIndices>,
 }
 
 impl Component {
@@ -74,6 +75,8 @@ impl Component {
                     .map_err(wrong)?
             };
         }
+        let conversation = format!("mixmesh:adapter/conversation@{VERSION}");
+        let converses = compiled.get_export_index(None, &conversation).is_some();
         let exports = Exports {
             lifecycle: exports::lifecycle::GuestIndices::new(&instance_pre).map_err(wrong)?,
             metric: interface!(Metric, metric),
@@ -86,6 +89,10 @@ impl Component {
             keyval: interface!(KeyVal, keyval),
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
+            conversation: converses
+                .then(|| exports::conversation::GuestIndices::new(&instance_pre))
+                .transpose()
+                .map_err(wrong)?,
         };
         Ok(Self {
             name: name.to_owned(),
@@ -147,7 +154,7 @@ fn allowed_imports(
         }
         let foreign =
             || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
-        let known = ["log", "clock", "metrics", "workloads", "counters"]
+        let known = ["log", "clock", "metrics", "workloads", "counters", "outbound", "lists"]
             .iter()
             .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"));
         let (true, ComponentItem::ComponentInstance(instance)) = (known, &import.ty) else {

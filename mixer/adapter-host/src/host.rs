@@ -30,7 +30,7 @@ pub struct HostOptions {
     pub max_memory: usize,
     /// The largest component file, in bytes.
     pub max_component: u64,
-    /// Whether the log streams and quota stores that handlers name are opened. A host that only validates
+    /// Whether the log streams, quota stores, targets and documents that handlers name are opened. A host that only validates
     /// configuration must not: files and servers belong to another machine.
     pub open_streams: bool,
     /// What the quota stores count.
@@ -155,6 +155,11 @@ impl AdapterHost {
     /// What adapters can know of workloads; nothing unless somebody fills it.
     pub fn workloads(&self) -> &Arc<WorkloadIndex> {
         &self.workloads
+    }
+
+    /// Whether handlers may reach what lies outside.
+    pub(crate) fn opens_targets(&self) -> bool {
+        self.log_streams.is_some()
     }
 
     pub(crate) fn log_streams(&self) -> Option<&LogStreams> {

@@ -1,4 +1,4 @@
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use mesh_attributes::ValueType;
@@ -16,7 +16,9 @@ use crate::bindings::mixmesh::adapter::types;
 use crate::counters::Place;
 use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
+use crate::lists::{Fetching, Lists};
 use crate::log_stream::Target;
+use crate::outbound::{Sending, Targets};
 use crate::series::HandlerSeries;
 use crate::template::VERSION;
 use crate::{
@@ -25,6 +27,12 @@ use crate::{
 
 /// Problems that are told; more help nobody.
 const MAX_PROBLEMS: usize = 100;
+
+/// What is started when nothing can fail any more.
+struct Outside {
+    targets: Vec<Sending>,
+    documents: Vec<Fetching>,
+}
 
 impl Handler {
     /// Makes the first instance of the component and has it take the configuration. Nothing outside the
@@ -41,6 +49,7 @@ impl Handler {
     ) -> Result<Arc<Self>, BuildError> {
         let handler = Self::prepare(host, component, spec)?;
         let first = handler.instantiate().await?;
+        let started = handler.prepare_outside(host).await?;
         let limits = &handler.spec.limits;
         let surroundings = &handler.surroundings;
         surroundings
@@ -62,8 +71,13 @@ impl Handler {
             let counters = counters.map_err(|error| refused(place.field(), error.to_string()))?;
             surroundings.counters.set(counters).expect("nobody else opens the handler's counters");
         }
+        let handler = Arc::new(handler);
+        if let Some(Outside { targets, documents }) = started {
+            handler.surroundings.targets.start(targets, &Arc::downgrade(&handler));
+            handler.surroundings.lists.start(documents).await;
+        }
         handler.pool.put(first);
-        Ok(Arc::new(handler))
+        Ok(handler)
     }
 
     /// Has a throw-away instance of the component check the configuration. Nothing changes outside.
@@ -103,6 +117,8 @@ impl Handler {
         if !problems.is_empty() {
             return Err(BuildError::Refused { problems });
         }
+        let parameters = Arc::new(spec.params.clone());
+        let converses = component.exports.conversation.is_some();
         let surroundings = Surroundings {
             handler: spec.name.clone(),
             series: HandlerSeries::new(host.series(), &spec.name),
@@ -111,6 +127,8 @@ impl Handler {
             stream: OnceLock::new(),
             writes_refused: AtomicU64::new(0),
             counters: OnceLock::new(),
+            targets: Targets::new(&spec.name, &parameters, &spec.limits, converses),
+            lists: Lists::new(&spec.name, &parameters, spec.limits.outbound_deadline),
         };
         Ok(Self {
             parameters: spec.params.to_string(),
@@ -118,9 +136,22 @@ impl Handler {
             pool: Pool::new(spec.limits.instances.get()),
             breaker: Breaker::default(),
             counts: Counts::default(),
+            is_closing: AtomicBool::new(false),
             component,
             spec,
         })
+    }
+
+    /// Prepares what the component has named of the world outside; nothing where that is not to be opened.
+    async fn prepare_outside(&self, host: &AdapterHost) -> Result<Option<Outside>, BuildError> {
+        if !host.opens_targets() {
+            return Ok(None);
+        }
+        let Surroundings { targets, lists, .. } = &*self.surroundings;
+        let refused = |problem| BuildError::Refused { problems: vec![problem] };
+        let targets = targets.prepare().await.map_err(refused)?;
+        let documents = lists.prepare().await.map_err(refused)?;
+        Ok(Some(Outside { targets, documents }))
     }
 
     /// Where the component's log lines go, if it can write any.
@@ -188,6 +219,7 @@ impl Handler {
         let call = guest.exports.lifecycle.call_configure(&mut guest.store, configuration);
         let outcome = timeout_at(deadline, call).await;
         let answer = judge(outcome, guest, self.spec.limits.setup_deadline)?;
+        self.note_names(guest, answer.is_ok())?;
         answer.map_err(|problems| BuildError::Refused {
             problems: problems
                 .into_iter()
@@ -198,6 +230,18 @@ impl Handler {
                 })
                 .collect(),
         })
+    }
+
+    /// Ends the naming of targets and documents.
+    fn note_names(&self, guest: &mut Guest, is_configured: bool) -> Result<(), CallError> {
+        let naming = guest.store.data_mut().naming.take().unwrap_or_default();
+        if !is_configured {
+            return Ok(());
+        }
+        let Surroundings { targets, lists, .. } = &*self.surroundings;
+        let trap = |message| CallError::Trap { message };
+        targets.all_named(naming.targets as usize).map_err(|other| trap(other.to_string()))?;
+        lists.all_named(naming.lists as usize).map_err(|other| trap(other.to_string()))
     }
 }
 
@@ -239,6 +283,7 @@ impl GuestExports {
             keyval: find!(keyval),
             quota: find!(quota),
             kubernetes: find!(kubernetes),
+            conversation: find!(conversation),
         })
     }
 }

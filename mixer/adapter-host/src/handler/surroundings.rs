@@ -6,7 +6,9 @@ use super::talk::TalkLimit;
 use crate::WorkloadIndex;
 use crate::bindings::mixmesh::host::log::Level;
 use crate::counters::Counters;
+use crate::lists::Lists;
 use crate::log_stream::{LogStream, Refusal};
+use crate::outbound::Targets;
 use crate::series::HandlerSeries;
 
 /// The longest diagnostic message, in bytes; what is longer is cut.
@@ -24,6 +26,8 @@ pub(crate) struct Surroundings {
     pub(super) writes_refused: AtomicU64,
     /// As the stream, if the component can count.
     pub(crate) counters: OnceLock<Counters>,
+    pub(crate) targets: Targets,
+    pub(crate) lists: Lists,
 }
 
 impl Surroundings {
