@@ -52,6 +52,7 @@ pub(crate) struct Exports {
     pub(crate) kubernetes: Option<exports::kubernetes::GuestIndices>,
     /// The author's own.
     pub(crate) custom: Vec<CustomExport>,
+    pub(crate) conversation: Option<exports::conversation::GuestIndices>,
 }
 
 impl Component {
@@ -88,6 +89,8 @@ impl Component {
                     .map_err(wrong)?
             };
         }
+        let conversation = format!("mixmesh:adapter/conversation@{VERSION}");
+        let converses = compiled.get_export_index(None, &conversation).is_some();
         let exports = Exports {
             lifecycle: exports::lifecycle::GuestIndices::new(&instance_pre).map_err(wrong)?,
             metric: interface!(Metric, metric),
@@ -101,6 +104,10 @@ impl Component {
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
             custom,
+            conversation: converses
+                .then(|| exports::conversation::GuestIndices::new(&instance_pre))
+                .transpose()
+                .map_err(wrong)?,
         };
         let described =
             describe(&instance_pre, &exports.lifecycle, surroundings, &Limits::default());
@@ -175,7 +182,7 @@ fn allowed_imports(
         }
         let foreign =
             || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
-        let known = ["log", "clock", "metrics", "workloads", "counters"]
+        let known = ["log", "clock", "metrics", "workloads", "counters", "outbound", "lists"]
             .iter()
             .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"));
         let (true, ComponentItem::ComponentInstance(instance)) = (known, &import.ty) else {

@@ -37,6 +37,7 @@ pub(crate) struct GuestExports {
     pub(crate) kubernetes: Option<exports::kubernetes::Guest>,
     /// In the order of the component's exports.
     pub(crate) custom: Vec<Func>,
+    pub(crate) conversation: Option<exports::conversation::Guest>,
 }
 
 /// What the host keeps for an instance of a component.
@@ -44,8 +45,17 @@ pub(crate) struct GuestState {
     pub(crate) surroundings: Arc<Surroundings>,
     /// Series of the host that the guest knows by id.
     pub(crate) interned: SeriesTable,
+    /// While the guest is being configured, what it has named so far.
+    pub(crate) naming: Option<Naming>,
     limiter: Limiter,
     deadline: Instant,
+}
+
+/// Targets and documents that a guest has named, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Naming {
+    pub(crate) targets: u32,
+    pub(crate) lists: u32,
 }
 
 /// Holds a guest to its limits.
@@ -66,6 +76,7 @@ impl GuestState {
         let state = Self {
             surroundings: Arc::clone(surroundings),
             interned: SeriesTable::default(),
+            naming: Some(Naming::default()),
             limiter: Limiter {
                 memory: limits.memory,
                 table_elements: limits.table_elements,

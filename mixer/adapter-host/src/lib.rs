@@ -17,8 +17,11 @@ mod guest_text;
 mod handler;
 mod host;
 mod imports;
+mod lists;
 mod loaded;
 mod log_stream;
+mod outbound;
+mod parameter_path;
 mod parameters;
 mod reference;
 mod registry;
@@ -40,6 +43,8 @@ pub use self::handler::{
     CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,
 };
 pub use self::host::{AdapterHost, HostOptions};
+pub use self::lists::{Fetches, ListStatus};
+pub use self::outbound::{LostElements, TargetStatus};
 pub use self::reference::{ComponentRef, OciRef, ReferenceError};
 pub use self::registry::{RegistryError, RegistryOptions};
 pub use self::series::SeriesStore;

@@ -57,6 +57,8 @@ fn limits(limits: &Limits) -> Value {
         "instances": limits.instances,
         "series": limits.series,
         "seriesBytes": limits.series_bytes,
+        "outboundQueue": limits.outbound_queue,
+        "outboundDeadline": time(limits.outbound_deadline),
         "logRate": limits.log_rate,
     })
 }

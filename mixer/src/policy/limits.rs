@@ -37,6 +37,12 @@ fn set(limits: &mut Limits, limit: &Limit, most: &Limits) -> Result<(), u64> {
     match limit.kind {
         LimitKind::CheckDeadline => time(&mut limits.check_deadline, value, most.check_deadline),
         LimitKind::ReportDeadline => time(&mut limits.report_deadline, value, most.report_deadline),
+        LimitKind::OutboundDeadline => {
+            time(&mut limits.outbound_deadline, value, most.outbound_deadline)
+        }
+        LimitKind::OutboundQueue => {
+            number(&mut limits.outbound_queue, value, most.outbound_queue as u64)
+        }
         LimitKind::SetupDeadline => time(&mut limits.setup_deadline, value, most.setup_deadline),
         LimitKind::Memory => number(&mut limits.memory, value, most.memory as u64),
         LimitKind::TableElements => {

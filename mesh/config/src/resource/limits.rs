@@ -9,6 +9,10 @@ pub enum LimitKind {
     LogRate,
     /// Linear memory of one instance of the component.
     Memory,
+    /// The longest that a target may take to read, acknowledge or answer something.
+    OutboundDeadline,
+    /// What each target may have queued.
+    OutboundQueue,
     /// The longest a call with a report batch may run.
     ReportDeadline,
     /// Series of metrics.
@@ -45,11 +49,13 @@ pub struct Limit {
 
 impl LimitKind {
     /// All kinds, by name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::CheckDeadline,
         Self::Instances,
         Self::LogRate,
         Self::Memory,
+        Self::OutboundDeadline,
+        Self::OutboundQueue,
         Self::ReportDeadline,
         Self::Series,
         Self::SeriesBytes,
@@ -64,6 +70,8 @@ impl LimitKind {
             Self::Instances => "instances",
             Self::LogRate => "logRate",
             Self::Memory => "memory",
+            Self::OutboundDeadline => "outboundDeadline",
+            Self::OutboundQueue => "outboundQueue",
             Self::ReportDeadline => "reportDeadline",
             Self::Series => "series",
             Self::SeriesBytes => "seriesBytes",
@@ -75,8 +83,11 @@ impl LimitKind {
     /// In what it counts.
     pub const fn unit(self) -> LimitUnit {
         match self {
-            Self::CheckDeadline | Self::ReportDeadline | Self::SetupDeadline => LimitUnit::Time,
-            Self::Memory | Self::SeriesBytes => LimitUnit::Bytes,
+            Self::CheckDeadline
+            | Self::OutboundDeadline
+            | Self::ReportDeadline
+            | Self::SetupDeadline => LimitUnit::Time,
+            Self::Memory | Self::OutboundQueue | Self::SeriesBytes => LimitUnit::Bytes,
             Self::Instances | Self::LogRate | Self::Series | Self::TableElements => {
                 LimitUnit::Count
             }

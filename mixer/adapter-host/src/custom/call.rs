@@ -6,8 +6,7 @@ use super::values::{decision, failed_elements, generated};
 use super::{CustomBatch, CustomTemplate};
 use crate::bindings::mixmesh::adapter::types;
 use crate::guest::Guest;
-use crate::guest_text::cut;
-use crate::handler::{Handler, TooLarge, exact, exact_map, until};
+use crate::handler::{Handler, TooLarge, exact, exact_map, handed_over, until};
 use crate::{
     CallError, CheckResult, FailedElement, InstanceDecl, InstanceIndex, Template, Variety,
 };
@@ -107,12 +106,12 @@ impl Handler {
         let arguments = [Val::List(elements?)];
         let answer = self.call(template, &arguments, self.limits().report_deadline).await?;
         let refused = failed_elements(answer).ok_or_else(|| self.refusal(misshapen()))?;
-        let named = |refused: types::FailedElement| {
-            // A position out of range is the adapter's mistake and stands for nothing.
-            let element = chunk.get(refused.element as usize)?.element;
-            Some(FailedElement { element, message: cut(refused.message) })
-        };
-        Ok(refused.into_iter().filter_map(named).collect())
+        let positions = (0..).zip(chunk).map(|(position, _)| position);
+        let named = handed_over(refused, positions).map(|failed| FailedElement {
+            element: chunk[failed.element as usize].element,
+            ..failed
+        });
+        Ok(named.collect())
     }
 
     /// One call with the fields of one instance.
