@@ -43,9 +43,8 @@ const TARGETS: [(Name, OfTarget); 10] = [
 pub(super) fn collect_into(handlers: &[(&str, &HandlerStatus)], families: &mut Vec<MetricFamily>) {
     let targets = |name: Name| pairs(handlers, name, |status| &status.outbound);
     for (name, read) in TARGETS {
-        let values = targets(name).map(|(handler, target)| {
-            ([handler, target.target.as_str()], read(target))
-        });
+        let values = targets(name)
+            .map(|(handler, target)| ([handler, target.target.as_str()], read(target)));
         families.extend(collect(name, values));
     }
     let lost = targets(Name::OutboundLostElements).flat_map(|(handler, target)| {
@@ -62,12 +61,11 @@ pub(super) fn collect_into(handlers: &[(&str, &HandlerStatus)], families: &mut V
     let ages = lists(Name::ListAge)
         .filter_map(|(handler, list)| Some(([handler, list.list.as_str()], list.age_ms? / 1000)));
     families.extend(collect(Name::ListAge, ages));
-    let bytes = lists(Name::ListBytes)
-        .map(|(handler, list)| ([handler, list.list.as_str()], list.bytes));
+    let bytes =
+        lists(Name::ListBytes).map(|(handler, list)| ([handler, list.list.as_str()], list.bytes));
     families.extend(collect(Name::ListBytes, bytes));
-    let available = lists(Name::ListAvailable).map(|(handler, list)| {
-        ([handler, list.list.as_str()], u64::from(list.version.is_some()))
-    });
+    let available = lists(Name::ListAvailable)
+        .map(|(handler, list)| ([handler, list.list.as_str()], u64::from(list.version.is_some())));
     families.extend(collect(Name::ListAvailable, available));
 }
 
@@ -83,8 +81,8 @@ fn pairs<'s, T>(
         3 => 5,
         _ => 1,
     };
-    let all = handlers.iter().flat_map(move |(handler, status)| {
-        of(status).iter().map(move |one| (*handler, one))
-    });
+    let all = handlers
+        .iter()
+        .flat_map(move |(handler, status)| of(status).iter().map(move |one| (*handler, one)));
     all.take(definition.budget / series)
 }
