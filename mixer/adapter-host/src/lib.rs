@@ -9,6 +9,7 @@ mod bindings;
 mod compile_cache;
 mod component;
 mod counters;
+mod description;
 mod error;
 mod guest;
 mod guest_text;
@@ -19,6 +20,7 @@ mod lists;
 mod log_stream;
 mod outbound;
 mod parameter_path;
+mod parameters;
 mod series;
 mod spec;
 mod template;
@@ -30,6 +32,7 @@ pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{FailedElement, LogBatch, MetricBatch};
 pub use self::component::{Component, Import};
+pub use self::description::Description;
 pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
 pub use self::handler::{
     CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,

@@ -1,5 +1,5 @@
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use mesh_attributes::ValueType;
 use tokio::time::{Instant, timeout_at};
@@ -9,7 +9,6 @@ use super::breaker::Breaker;
 use super::lease::judge;
 use super::pool::Pool;
 use super::status::Counts;
-use super::talk::TalkLimit;
 use super::{Handler, Surroundings};
 use crate::bindings::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::mixmesh::adapter::types;
@@ -18,8 +17,7 @@ use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
 use crate::lists::{Fetching, Lists};
 use crate::log_stream::Target;
-use crate::outbound::{Sending, Targets};
-use crate::series::HandlerSeries;
+use crate::outbound::Sending;
 use crate::template::VERSION;
 use crate::{
     AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
@@ -98,7 +96,7 @@ impl Handler {
     fn prepare(
         host: &AdapterHost,
         component: Arc<Component>,
-        spec: HandlerSpec,
+        mut spec: HandlerSpec,
     ) -> Result<Self, BuildError> {
         let problems: Vec<_> = spec
             .instances
@@ -117,19 +115,13 @@ impl Handler {
         if !problems.is_empty() {
             return Err(BuildError::Refused { problems });
         }
-        let parameters = Arc::new(spec.params.clone());
+        if let Some(schema) = &component.parameters {
+            let checked = schema.check(&spec.params);
+            spec.params = checked.map_err(|problems| BuildError::Refused { problems })?;
+        }
         let converses = component.exports.conversation.is_some();
-        let surroundings = Surroundings {
-            handler: spec.name.clone(),
-            series: HandlerSeries::new(host.series(), &spec.name),
-            workloads: Arc::clone(host.workloads()),
-            talk: TalkLimit::new(spec.limits.log_rate, std::time::Instant::now()),
-            stream: OnceLock::new(),
-            writes_refused: AtomicU64::new(0),
-            counters: OnceLock::new(),
-            targets: Targets::new(&spec.name, &parameters, &spec.limits, converses),
-            lists: Lists::new(&spec.name, &parameters, spec.limits.outbound_deadline),
-        };
+        let surroundings =
+            Surroundings::new(host, &spec.name, &spec.params, &spec.limits, converses);
         Ok(Self {
             parameters: spec.params.to_string(),
             surroundings: Arc::new(surroundings),
