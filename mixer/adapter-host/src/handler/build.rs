@@ -15,7 +15,7 @@ use crate::bindings::mixmesh::adapter::types;
 use crate::counters::Place;
 use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
-use crate::lists::{Fetching, Lists};
+use crate::lists::Fetching;
 use crate::log_stream::Target;
 use crate::outbound::Sending;
 use crate::template::VERSION;
