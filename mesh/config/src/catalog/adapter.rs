@@ -1,6 +1,8 @@
 /// An adapter that `compiledAdapter` of a handler can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CompiledAdapter {
+    /// Lets requests pass by roles and their bindings.
+    Authz,
     /// Answers every check with a fixed status.
     Denier,
     /// Answers a key with its value in a table.
@@ -13,8 +15,12 @@ pub enum CompiledAdapter {
     MemQuota,
     /// Passes everything.
     Noop,
+    /// Lets requests pass by policies in Rego.
+    Opa,
     /// Exposes metrics to Prometheus.
     Prometheus,
+    /// Lets requests pass by roles and their bindings; the name of Istio up to 1.2.
+    Rbac,
     /// Counts quotas in Redis.
     RedisQuota,
     /// Writes log entries and metrics to the process's output.
@@ -34,14 +40,17 @@ pub(crate) struct ParamNames {
 
 impl CompiledAdapter {
     /// All adapters, by name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
+        Self::Authz,
         Self::Denier,
         Self::KeyVal,
         Self::KubernetesEnv,
         Self::ListChecker,
         Self::MemQuota,
         Self::Noop,
+        Self::Opa,
         Self::Prometheus,
+        Self::Rbac,
         Self::RedisQuota,
         Self::Stdio,
     ];
@@ -49,13 +58,16 @@ impl CompiledAdapter {
     /// The name in configuration.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Authz => "authz",
             Self::Denier => "denier",
             Self::KeyVal => "keyval",
             Self::KubernetesEnv => "kubernetesenv",
             Self::ListChecker => "listchecker",
             Self::MemQuota => "memquota",
             Self::Noop => "noop",
+            Self::Opa => "opa",
             Self::Prometheus => "prometheus",
+            Self::Rbac => "rbac",
             Self::RedisQuota => "redisquota",
             Self::Stdio => "stdio",
         }
@@ -66,6 +78,7 @@ impl CompiledAdapter {
         match self {
             Self::ListChecker => "list",
             Self::MemQuota | Self::RedisQuota => "quota",
+            Self::Rbac => "authz",
             other => other.name(),
         }
     }
@@ -76,13 +89,37 @@ impl CompiledAdapter {
     }
 
     /// Whether the older spelling has a kind of this name. Istio ran `keyval` in a process of its own,
-    /// so there was none.
+    /// and `authz` is ours, so there was none.
     pub(crate) const fn is_kind(self) -> bool {
-        !matches!(self, Self::KeyVal)
+        !matches!(self, Self::Authz | Self::KeyVal)
     }
 
     pub(crate) const fn param_names(self) -> ParamNames {
         match self {
+            Self::Authz | Self::Rbac => ParamNames {
+                compound: &[
+                    "config_store_url",
+                    "cache_duration",
+                    "list_claims",
+                    "role_ref",
+                ],
+                booleans: &[],
+                texts: &[
+                    "config_store_url",
+                    "name",
+                    "namespace",
+                    "role",
+                    "services",
+                    "methods",
+                    "paths",
+                    "key",
+                    "values",
+                    "user",
+                    "groups",
+                    "properties",
+                    "list_claims",
+                ],
+            },
             Self::Denier => ParamNames {
                 compound: &["valid_duration", "valid_use_count"],
                 booleans: &[],
@@ -115,6 +152,19 @@ impl CompiledAdapter {
                 texts: &["name", "dimensions"],
             },
             Self::Noop => ParamNames { compound: &[], booleans: &[], texts: &[] },
+            Self::Opa => ParamNames {
+                compound: &[
+                    "check_method",
+                    "fail_close",
+                    "data_url",
+                    "data_refresh_interval",
+                    "data_ttl",
+                    "caching_interval",
+                    "caching_use_count",
+                ],
+                booleans: &["fail_close"],
+                texts: &["policy", "check_method", "data_url"],
+            },
             Self::Prometheus => ParamNames {
                 compound: &[
                     "metrics_expiration_policy",
