@@ -37,6 +37,7 @@ fn problems(parameters: Json) -> Vec<String> {
 }
 
 /// A role and a binding of it.
+#[expect(clippy::needless_pass_by_value, reason = "reads well with json!")]
 fn one(rule: Json, subject: Json) -> Json {
     json!({
         "roles": [{ "name": "r", "namespace": "shop", "rules": [rule] }],

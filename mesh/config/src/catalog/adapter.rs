@@ -97,12 +97,7 @@ impl CompiledAdapter {
     pub(crate) const fn param_names(self) -> ParamNames {
         match self {
             Self::Authz | Self::Rbac => ParamNames {
-                compound: &[
-                    "config_store_url",
-                    "cache_duration",
-                    "list_claims",
-                    "role_ref",
-                ],
+                compound: &["config_store_url", "cache_duration", "list_claims", "role_ref"],
                 booleans: &[],
                 texts: &[
                     "config_store_url",

@@ -54,7 +54,9 @@ fn every_field_of_every_template_is_read_in_both_spellings() {
 #[test]
 fn the_older_kinds_are_those_of_all_that_istio_had_compiled_in() {
     const NOT_COMPILED: [CompiledAdapter; 2] = [CompiledAdapter::Authz, CompiledAdapter::KeyVal];
-    for adapter in CompiledAdapter::ALL.into_iter().filter(|adapter| !NOT_COMPILED.contains(adapter)) {
+    for adapter in
+        CompiledAdapter::ALL.into_iter().filter(|adapter| !NOT_COMPILED.contains(adapter))
+    {
         let kind = Kind::from_name(adapter.name());
         assert_eq!(kind, Some(Kind::TypedHandler(adapter)));
         one(&resource(adapter.name(), "  {}"));
