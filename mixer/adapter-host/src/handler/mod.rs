@@ -1,6 +1,7 @@
 //! A handler: an adapter with its configuration, ready to be called.
 
 mod allocate;
+mod bounded;
 mod breaker;
 mod build;
 mod check;
@@ -18,7 +19,8 @@ mod values;
 use std::sync::Arc;
 
 pub use self::allocate::{QuotaGrant, QuotaRequest};
-use self::breaker::Breaker;
+pub use self::bounded::{bounded_text, bounded_values};
+pub use self::breaker::{Attempt, Breaker, Open};
 pub use self::check::CheckResult;
 use self::pool::Pool;
 pub use self::response::DirectResponse;
