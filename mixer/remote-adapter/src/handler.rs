@@ -40,7 +40,7 @@ pub struct RemoteSpec {
     /// Where the adapter is. A timeout given here takes the place of both deadlines of `limits`.
     pub connection: Connection,
     /// The instances that it may be called with.
-    pub instances: Vec<RemoteInstance>,
+    pub instances: Vec<InstanceShape>,
     /// Of these, the deadlines count.
     pub limits: Limits,
     /// Whether the adapter is asked now what it thinks of the parameters, if it can be: what is only
@@ -50,7 +50,7 @@ pub struct RemoteSpec {
 
 /// An instance that rules send to a handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteInstance {
+pub struct InstanceShape {
     /// `name.instance.namespace`.
     pub name: String,
     /// The template's name, without namespace.
@@ -394,7 +394,7 @@ impl Prepared {
 
 fn prepare(
     adapter: &RemoteAdapter,
-    instance: &RemoteInstance,
+    instance: &InstanceShape,
 ) -> Result<Prepared, Vec<ParameterProblem>> {
     let problem = |message: String| ParameterProblem { field: String::new(), message };
     let Some(template) = adapter.template(&instance.template) else {

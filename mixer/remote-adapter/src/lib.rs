@@ -25,6 +25,6 @@ mod token;
 pub use self::adapter::RemoteAdapter;
 pub use self::error::{AdapterError, FieldMistake, TemplateError};
 pub use self::field::Expected;
-pub use self::handler::{RemoteHandler, RemoteInstance, RemoteSpec};
+pub use self::handler::{InstanceShape, RemoteHandler, RemoteSpec};
 pub use self::report::ReportRow;
 pub use self::template::RemoteTemplate;
