@@ -4,10 +4,13 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{InstancePre, Linker};
 
 use crate::bindings::exports::mixmesh::adapter as exports;
+use crate::description::describe;
 use crate::guest::GuestState;
+use crate::handler::Surroundings;
+use crate::parameters::ParameterSchema;
 use crate::template::VERSION;
 use crate::ticker::Ticker;
-use crate::{HostError, Template};
+use crate::{Description, HostError, Limits, Template};
 
 /// An adapter, compiled and checked; handlers are built from it.
 pub struct Component {
@@ -15,6 +18,9 @@ pub struct Component {
     digest: [u8; 32],
     templates: Vec<Template>,
     imports: Vec<Import>,
+    description: Description,
+    /// Missing when the adapter gives none.
+    pub(crate) parameters: Option<ParameterSchema>,
     pub(crate) instance_pre: InstancePre<GuestState>,
     pub(crate) exports: Exports,
     /// Keeps the epoch going while there is something to interrupt.
@@ -52,6 +58,7 @@ impl Component {
         compiled: &wasmtime::component::Component,
         linker: &Linker<GuestState>,
         ticker: &Arc<Ticker>,
+        surroundings: &Arc<Surroundings>,
     ) -> Result<Self, HostError> {
         let imports = allowed_imports(name, compiled)?;
         let wrong = |cause| HostError::WrongInterface { adapter: name.to_owned(), cause };
@@ -87,11 +94,19 @@ impl Component {
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
         };
+        let described =
+            describe(&instance_pre, &exports.lifecycle, surroundings, &Limits::default());
+        let description =
+            described.map_err(|cause| HostError::Describe { adapter: name.to_owned(), cause })?;
+        let parameters = ParameterSchema::parse(&description.parameters)
+            .map_err(|cause| HostError::WrongSchema { adapter: name.to_owned(), cause })?;
         Ok(Self {
             name: name.to_owned(),
             digest,
             templates,
             imports,
+            description,
+            parameters,
             instance_pre,
             exports,
             _ticker: Arc::clone(ticker),
@@ -116,6 +131,11 @@ impl Component {
     /// The functions of the host that it can call, sorted: all it can do.
     pub fn imports(&self) -> &[Import] {
         &self.imports
+    }
+
+    /// What it says about itself.
+    pub fn description(&self) -> &Description {
+        &self.description
     }
 
     pub(crate) fn can_call(&self, interface: &str, function: &str) -> bool {

@@ -12,10 +12,11 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::compile_cache::CompileCache;
 use crate::counters::CounterStores;
 use crate::guest::GuestState;
+use crate::handler::Surroundings;
 use crate::log_stream::LogStreams;
 use crate::series::SeriesStore;
 use crate::ticker::Ticker;
-use crate::{Component, HostError, WorkloadIndex, imports};
+use crate::{Component, HostError, Limits, WorkloadIndex, imports};
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -122,8 +123,8 @@ impl AdapterHost {
     /// component that is in use already under this name, with these bytes, is the one returned.
     ///
     /// # Errors
-    /// When `file` cannot be read, is no component, imports what adapters do not get, or exports no
-    /// template.
+    /// When `file` cannot be read, is no component, imports what adapters do not get, exports no template,
+    /// or does not describe itself.
     pub fn load(&self, name: &str, file: &Path) -> Result<Arc<Component>, HostError> {
         let wasm = self.read(name, file)?;
         let digest: [u8; 32] = Sha256::digest(&wasm).into();
@@ -140,7 +141,9 @@ impl AdapterHost {
             file: file.to_owned(),
             cause,
         })?;
-        let component = Component::link(name, digest, &compiled, &self.linker, &self.ticker)?;
+        let surroundings = Arc::new(Surroundings::new(self, name, Limits::default().log_rate));
+        let component =
+            Component::link(name, digest, &compiled, &self.linker, &self.ticker, &surroundings)?;
         let component = Arc::new(component);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.insert((name.to_owned(), digest), Arc::downgrade(&component));
