@@ -49,6 +49,7 @@ pub(crate) struct Exports {
     pub(crate) keyval: Option<exports::keyval::GuestIndices>,
     pub(crate) quota: Option<exports::quota::GuestIndices>,
     pub(crate) kubernetes: Option<exports::kubernetes::GuestIndices>,
+    pub(crate) conversation: Option<exports::conversation::GuestIndices>,
 }
 
 impl Component {
@@ -81,6 +82,8 @@ impl Component {
                     .map_err(wrong)?
             };
         }
+        let conversation = format!("mixmesh:adapter/conversation@{VERSION}");
+        let converses = compiled.get_export_index(None, &conversation).is_some();
         let exports = Exports {
             lifecycle: exports::lifecycle::GuestIndices::new(&instance_pre).map_err(wrong)?,
             metric: interface!(Metric, metric),
@@ -93,6 +96,10 @@ impl Component {
             keyval: interface!(KeyVal, keyval),
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
+            conversation: converses
+                .then(|| exports::conversation::GuestIndices::new(&instance_pre))
+                .transpose()
+                .map_err(wrong)?,
         };
         let described =
             describe(&instance_pre, &exports.lifecycle, surroundings, &Limits::default());
@@ -167,7 +174,7 @@ fn allowed_imports(
         }
         let foreign =
             || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
-        let known = ["log", "clock", "metrics", "workloads", "counters"]
+        let known = ["log", "clock", "metrics", "workloads", "counters", "outbound", "lists"]
             .iter()
             .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"));
         let (true, ComponentItem::ComponentInstance(instance)) = (known, &import.ty) else {

@@ -34,6 +34,7 @@ pub(crate) struct GuestExports {
     pub(crate) keyval: Option<exports::keyval::Guest>,
     pub(crate) quota: Option<exports::quota::Guest>,
     pub(crate) kubernetes: Option<exports::kubernetes::Guest>,
+    pub(crate) conversation: Option<exports::conversation::Guest>,
 }
 
 /// What the host keeps for an instance of a component.
@@ -41,8 +42,17 @@ pub(crate) struct GuestState {
     pub(crate) surroundings: Arc<Surroundings>,
     /// Series of the host that the guest knows by id.
     pub(crate) interned: SeriesTable,
+    /// While the guest is being configured, what it has named so far.
+    pub(crate) naming: Option<Naming>,
     limiter: Limiter,
     deadline: Instant,
+}
+
+/// Targets and documents that a guest has named, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Naming {
+    pub(crate) targets: u32,
+    pub(crate) lists: u32,
 }
 
 /// Holds a guest to its limits.
@@ -63,6 +73,7 @@ impl GuestState {
         let state = Self {
             surroundings: Arc::clone(surroundings),
             interned: SeriesTable::default(),
+            naming: Some(Naming::default()),
             limiter: Limiter {
                 memory: limits.memory,
                 table_elements: limits.table_elements,

@@ -61,6 +61,12 @@ impl Pool {
         }
     }
 
+    /// Waits for the calls under way and those that wait before this one.
+    pub(super) async fn quiet(&self) {
+        // An error means that the pool is closed, and so quiet.
+        drop(self.permits.acquire_many(self.size).await);
+    }
+
     /// Refuses new permits, waits for those given out, and removes all instances.
     pub(super) async fn close(&self) {
         // Fair: whoever asks after this waits behind it and is refused. An error means that another

@@ -7,6 +7,7 @@ mod checks;
 mod excess;
 mod fixture;
 mod hostile;
+mod outbound;
 mod quota;
 mod reports;
 mod templates;
