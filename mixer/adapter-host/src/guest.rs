@@ -3,11 +3,12 @@ use std::time::Instant;
 
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline};
 
-use crate::Limits;
 use crate::batch::SeriesInterner;
 use crate::bindings::exports::mixmesh::adapter as exports;
 use crate::handler::Surroundings;
 use crate::imports::SeriesTable;
+use crate::wasi::EmptyContext;
+use crate::{Component, Limits};
 
 /// What a guest may hand to the host in one call, in bytes: the lines of a batch whose texts are as long
 /// as they can be and need escaping, and the labels of a batch of new series, fit.
@@ -41,6 +42,8 @@ pub(crate) struct GuestState {
     pub(crate) surroundings: Arc<Surroundings>,
     /// Series of the host that the guest knows by id.
     pub(crate) interned: SeriesTable,
+    /// Missing when the component does not import WASI.
+    pub(crate) wasi: Option<Box<EmptyContext>>,
     limiter: Limiter,
     deadline: Instant,
 }
@@ -56,13 +59,14 @@ struct Limiter {
 impl GuestState {
     /// A store whose guest gives the thread back every millisecond and ends at its deadline.
     pub(crate) fn store(
-        engine: &wasmtime::Engine,
+        component: &Component,
         surroundings: &Arc<Surroundings>,
         limits: &Limits,
     ) -> Store<Self> {
         let state = Self {
             surroundings: Arc::clone(surroundings),
             interned: SeriesTable::default(),
+            wasi: component.imports_wasi().then(|| Box::new(EmptyContext::new(surroundings))),
             limiter: Limiter {
                 memory: limits.memory,
                 table_elements: limits.table_elements,
@@ -70,7 +74,7 @@ impl GuestState {
             },
             deadline: Instant::now(),
         };
-        let mut store = Store::new(engine, state);
+        let mut store = Store::new(component.instance_pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         // The timer that ends a call only fires when the thread is idle or after some turns of other

@@ -27,7 +27,8 @@ use crate::{
 const MAX_PROBLEMS: usize = 100;
 
 impl Handler {
-    /// Makes the first instance of the component and has it take the configuration. Nothing outside the
+    /// Makes the first instance of the component – of a [large](Component::is_large) one all that there may
+    /// be – and has it take the configuration. Nothing outside the
     /// handler has changed when this fails; when it works, the handler's metrics take the place of those
     /// of an earlier handler with its name.
     ///
@@ -62,8 +63,15 @@ impl Handler {
             let counters = counters.map_err(|error| refused(place.field(), error.to_string()))?;
             surroundings.counters.set(counters).expect("nobody else opens the handler's counters");
         }
-        handler.pool.put(first);
-        Ok(Arc::new(handler))
+        handler.pool.add(first);
+        let handler = Arc::new(handler);
+        if let Some(keeper) = handler.pool.keeper() {
+            for _ in 1..handler.pool.size() {
+                handler.pool.add(handler.instantiate().await?);
+            }
+            keeper.start(&handler);
+        }
+        Ok(handler)
     }
 
     /// Has a throw-away instance of the component check the configuration. Nothing changes outside.
@@ -115,7 +123,7 @@ impl Handler {
         Ok(Self {
             parameters: spec.params.to_string(),
             surroundings: Arc::new(surroundings),
-            pool: Pool::new(spec.limits.instances.get()),
+            pool: Pool::new(spec.limits.instances.get(), component.is_large()),
             breaker: Breaker::default(),
             counts: Counts::default(),
             component,
@@ -145,7 +153,7 @@ impl Handler {
     pub(super) async fn instantiate(&self) -> Result<Guest, BuildError> {
         let limit = self.spec.limits.setup_deadline;
         let pre = &self.component.instance_pre;
-        let mut store = GuestState::store(pre.engine(), &self.surroundings, &self.spec.limits);
+        let mut store = GuestState::store(&self.component, &self.surroundings, &self.spec.limits);
         let deadline = Instant::now() + limit;
         guest::arm(&mut store, std::time::Instant::now() + limit);
         let instance = match timeout_at(deadline, pre.instantiate_async(&mut store)).await {

@@ -5,6 +5,7 @@ mod breaker;
 mod build;
 mod check;
 mod generate;
+mod keeper;
 mod lease;
 mod pool;
 mod report;
