@@ -4,10 +4,13 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{InstancePre, Linker};
 
 use crate::bindings::exports::mixmesh::adapter as exports;
+use crate::description::describe;
 use crate::guest::GuestState;
+use crate::handler::Surroundings;
+use crate::parameters::ParameterSchema;
 use crate::template::VERSION;
 use crate::ticker::Ticker;
-use crate::{HostError, Template, wasi};
+use crate::{Description, HostError, Limits, Template, wasi};
 
 /// An adapter, compiled and checked; handlers are built from it.
 pub struct Component {
@@ -17,6 +20,9 @@ pub struct Component {
     imports: Vec<Import>,
     /// Linear memory with which an instance starts, in bytes.
     initial_memory: u64,
+    description: Description,
+    /// Missing when the adapter gives none.
+    pub(crate) parameters: Option<ParameterSchema>,
     pub(crate) instance_pre: InstancePre<GuestState>,
     pub(crate) exports: Exports,
     /// Keeps the epoch going while there is something to interrupt.
@@ -61,6 +67,7 @@ impl Component {
         compiled: &wasmtime::component::Component,
         linker: &Linker<GuestState>,
         ticker: &Arc<Ticker>,
+        surroundings: &Arc<Surroundings>,
     ) -> Result<Self, HostError> {
         let imports = allowed_imports(name, compiled)?;
         let wrong = |cause| HostError::WrongInterface { adapter: name.to_owned(), cause };
@@ -96,12 +103,20 @@ impl Component {
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
         };
+        let described =
+            describe(&instance_pre, &imports, &exports.lifecycle, surroundings, &Limits::default());
+        let description =
+            described.map_err(|cause| HostError::Describe { adapter: name.to_owned(), cause })?;
+        let parameters = ParameterSchema::parse(&description.parameters)
+            .map_err(|cause| HostError::WrongSchema { adapter: name.to_owned(), cause })?;
         Ok(Self {
             name: name.to_owned(),
             digest,
             templates,
             imports,
             initial_memory: initial_memory(compiled),
+            description,
+            parameters,
             instance_pre,
             exports,
             _ticker: Arc::clone(ticker),
@@ -128,15 +143,16 @@ impl Component {
         &self.imports
     }
 
+    /// What it says about itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
     /// Whether an instance is too much to be made while a request waits: it starts with 4 MiB of memory or
     /// more, as those that bring an interpreter do. Handlers have few instances of such components, and
     /// make them ahead.
     pub fn is_large(&self) -> bool {
         self.initial_memory >= LARGE
-    }
-
-    pub(crate) fn imports_wasi(&self) -> bool {
-        self.imports.iter().any(Import::is_wasi)
     }
 
     pub(crate) fn can_call(&self, interface: &str, function: &str) -> bool {

@@ -86,6 +86,22 @@ pub enum HostError {
         /// What differs.
         cause: wasmtime::Error,
     },
+    /// The component does not say what it is.
+    #[error("adapter {adapter} does not describe itself: {cause}")]
+    Describe {
+        /// The adapter's name.
+        adapter: String,
+        /// What came of the call.
+        cause: CallError,
+    },
+    /// What the component says of its parameters is no JSON Schema.
+    #[error("adapter {adapter} describes its parameters wrongly: {cause}")]
+    WrongSchema {
+        /// The adapter's name.
+        adapter: String,
+        /// What is wrong.
+        cause: String,
+    },
 }
 
 /// Why a directory cannot hold compiled adapters: whoever writes there runs code in this process.

@@ -8,7 +8,7 @@ use crate::bindings::exports::mixmesh::adapter as exports;
 use crate::handler::Surroundings;
 use crate::imports::SeriesTable;
 use crate::wasi::EmptyContext;
-use crate::{Component, Limits};
+use crate::{Import, Limits};
 
 /// What a guest may hand to the host in one call, in bytes: the lines of a batch whose texts are as long
 /// as they can be and need escaping, and the labels of a batch of new series, fit.
@@ -59,14 +59,18 @@ struct Limiter {
 impl GuestState {
     /// A store whose guest gives the thread back every millisecond and ends at its deadline.
     pub(crate) fn store(
-        component: &Component,
+        engine: &wasmtime::Engine,
+        imports: &[Import],
         surroundings: &Arc<Surroundings>,
         limits: &Limits,
     ) -> Store<Self> {
         let state = Self {
             surroundings: Arc::clone(surroundings),
             interned: SeriesTable::default(),
-            wasi: component.imports_wasi().then(|| Box::new(EmptyContext::new(surroundings))),
+            wasi: imports
+                .iter()
+                .any(Import::is_wasi)
+                .then(|| Box::new(EmptyContext::new(surroundings))),
             limiter: Limiter {
                 memory: limits.memory,
                 table_elements: limits.table_elements,
@@ -74,7 +78,7 @@ impl GuestState {
             },
             deadline: Instant::now(),
         };
-        let mut store = Store::new(component.instance_pre.engine(), state);
+        let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         // The timer that ends a call only fires when the thread is idle or after some turns of other

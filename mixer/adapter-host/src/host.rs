@@ -12,10 +12,11 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::compile_cache::CompileCache;
 use crate::counters::CounterStores;
 use crate::guest::GuestState;
+use crate::handler::Surroundings;
 use crate::log_stream::LogStreams;
 use crate::series::SeriesStore;
 use crate::ticker::Ticker;
-use crate::{Component, HostError, WorkloadIndex, imports};
+use crate::{Component, HostError, Limits, WorkloadIndex, imports};
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -59,8 +60,9 @@ pub struct AdapterHost {
 type Identity = (String, [u8; 32]);
 
 /// A component of `wit-component` consists of the adapter's module and two or three small ones that
-/// connect it.
-const MODULES_PER_COMPONENT: u32 = 8;
+/// connect it; one with Python has some thirty, its run time being linked when an instance is made. They are
+/// counted, nothing is set aside for them.
+const MODULES_PER_COMPONENT: u32 = 64;
 
 /// What the engine keeps about an instance besides its memory.
 const MAX_INSTANCE_SIZE: usize = 1 << 20;
@@ -122,8 +124,8 @@ impl AdapterHost {
     /// component that is in use already under this name, with these bytes, is the one returned.
     ///
     /// # Errors
-    /// When `file` cannot be read, is no component, imports what adapters do not get, or exports no
-    /// template.
+    /// When `file` cannot be read, is no component, imports what adapters do not get, exports no template,
+    /// or does not describe itself.
     pub fn load(&self, name: &str, file: &Path) -> Result<Arc<Component>, HostError> {
         let wasm = self.read(name, file)?;
         let digest: [u8; 32] = Sha256::digest(&wasm).into();
@@ -140,7 +142,9 @@ impl AdapterHost {
             file: file.to_owned(),
             cause,
         })?;
-        let component = Component::link(name, digest, &compiled, &self.linker, &self.ticker)?;
+        let surroundings = Arc::new(Surroundings::new(self, name, Limits::default().log_rate));
+        let component =
+            Component::link(name, digest, &compiled, &self.linker, &self.ticker, &surroundings)?;
         let component = Arc::new(component);
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.insert((name.to_owned(), digest), Arc::downgrade(&component));

@@ -9,6 +9,7 @@ mod bindings;
 mod compile_cache;
 mod component;
 mod counters;
+mod description;
 mod error;
 mod guest;
 mod guest_text;
@@ -16,6 +17,7 @@ mod handler;
 mod host;
 mod imports;
 mod log_stream;
+mod parameters;
 mod series;
 mod spec;
 mod template;
@@ -28,6 +30,7 @@ pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{FailedElement, LogBatch, MetricBatch};
 pub use self::component::{Component, Import};
+pub use self::description::Description;
 pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
 pub use self::handler::{
     CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,

@@ -272,22 +272,30 @@ pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
     }
 }
 
-/// The parameters. `memquota` and `redisquota` are one component, which the server tells apart: Istio's
-/// `redisquota` has one by default.
+/// The parameters, with the adapter's own values of those that are not set.
 fn parameters(adapter: CompiledAdapter, given: &Value) -> Value {
-    const SERVER: &str = "redis_server_url";
     let mut parameters = given.clone();
-    let is_named = [SERVER, "redisServerUrl"]
-        .iter()
-        .any(|name| given.get(name).is_some_and(|url| !url.is_null() && url.as_str() != Some("")));
-    if let Value::Object(fields) = &mut parameters
-        && adapter == CompiledAdapter::RedisQuota
-        && !is_named
-    {
-        fields.remove("redisServerUrl");
-        fields.insert(SERVER.to_owned(), "localhost:6379".into());
+    let Value::Object(fields) = &mut parameters else { return parameters };
+    for (name, value) in adapter.presets() {
+        let camel = lower_camel_case(name);
+        let is_set = |value: &Value| !value.is_null() && value.as_str() != Some("");
+        if ![*name, &camel].iter().any(|name| fields.get(*name).is_some_and(is_set)) {
+            fields.remove(&camel);
+            fields.insert((*name).to_owned(), (*value).into());
+        }
     }
     parameters
+}
+
+fn lower_camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
 }
 
 fn problem(resource: &Resource, message: String) -> Problem {

@@ -182,7 +182,9 @@ fn decides(adapter: Option<CompiledAdapter>, was_check: bool) -> Option<Decides>
     match adapter {
         Some(A::Denier | A::ListChecker | A::KeyVal) => Some(Decides::Requests),
         Some(A::MemQuota | A::RedisQuota) => Some(Decides::Quotas),
-        Some(A::KubernetesEnv | A::Prometheus | A::Stdio) => None,
+        Some(
+            A::DogStatsD | A::Fluentd | A::KubernetesEnv | A::Prometheus | A::StatsD | A::Stdio,
+        ) => None,
         Some(A::Noop) | None => was_check.then_some(Decides::Requests),
     }
 }

@@ -7,7 +7,9 @@
 mod duration;
 mod node;
 
-use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -35,9 +37,21 @@ pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Problems> {
     Err(problems.into())
 }
 
-/// The JSON Schema of parameters, as text.
+/// The JSON Schema of parameters, as text: what [`parse`] takes, so names it does not list are wrong.
 pub fn schema<T: JsonSchema>() -> String {
-    schemars::schema_for!(T).to_value().to_string()
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(close));
+    settings.into_generator().into_root_schema_for::<T>().to_value().to_string()
+}
+
+/// Closes the schema of a structure. Those of maps say themselves what else they take; a structure that
+/// has another flattened into it knows the names of all only where it is put together.
+fn close(schema: &mut Schema) {
+    const OPEN: [&str; 5] =
+        ["additionalProperties", "unevaluatedProperties", "allOf", "anyOf", "oneOf"];
+    let is_object = schema.get("type").is_some_and(|of| of == "object");
+    if is_object && OPEN.iter().all(|keyword| schema.get(*keyword).is_none()) {
+        schema.insert("additionalProperties".to_owned(), false.into());
+    }
 }
 
 #[cfg(test)]

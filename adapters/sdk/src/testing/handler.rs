@@ -91,16 +91,24 @@ impl<A: Adapter> TestHandler<A> {
 }
 
 impl<A: MetricSeries> TestHandler<A> {
-    /// Reports metrics – index of the instance, dimensions, value – in one batch.
+    /// Reports metrics – index of the instance, dimensions, value – in one batch, in which those with
+    /// the same dimensions are one series.
     pub fn report_metrics(
         &mut self,
         metrics: &[(u32, &[Value<'_>], Value<'_>)],
     ) -> Vec<FailedElement> {
-        let introduced = (0..).zip(metrics).map(|(id, (instance, dimensions, _))| metric::Series {
-            id,
-            instance: *instance,
-            dimensions: dimensions.iter().map(to_wire).collect(),
-        });
+        let mut introduced: Vec<metric::Series> = Vec::new();
+        let mut series = Vec::with_capacity(metrics.len());
+        for (instance, dimensions, _) in metrics {
+            let dimensions: Vec<types::Value> = dimensions.iter().map(to_wire).collect();
+            let is_it = |s: &metric::Series| s.instance == *instance && s.dimensions == dimensions;
+            let id = introduced.iter().position(is_it).unwrap_or(introduced.len());
+            let id = u32::try_from(id).expect("a test has few series");
+            if id as usize == introduced.len() {
+                introduced.push(metric::Series { id, instance: *instance, dimensions });
+            }
+            series.push(id);
+        }
         let sample = |(series, value): (u32, &Value<'_>)| metric::Sample {
             series,
             value: match value {
@@ -114,8 +122,8 @@ impl<A: MetricSeries> TestHandler<A> {
         };
         let batch = metric::Batch {
             forgotten: Vec::new(),
-            introduced: introduced.collect(),
-            samples: (0..).zip(metrics.iter().map(|(_, _, value)| value)).map(sample).collect(),
+            introduced,
+            samples: series.into_iter().zip(metrics.iter().map(|m| &m.2)).map(sample).collect(),
         };
         SeriesById::default().report(&mut self.adapter, &batch)
     }

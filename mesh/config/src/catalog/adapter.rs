@@ -3,6 +3,10 @@
 pub enum CompiledAdapter {
     /// Answers every check with a fixed status.
     Denier,
+    /// Sends metrics to a DogStatsD server.
+    DogStatsD,
+    /// Sends log entries to a Fluentd server.
+    Fluentd,
     /// Answers a key with its value in a table.
     KeyVal,
     /// Knows the pods behind addresses.
@@ -17,6 +21,8 @@ pub enum CompiledAdapter {
     Prometheus,
     /// Counts quotas in Redis.
     RedisQuota,
+    /// Sends metrics to a StatsD server.
+    StatsD,
     /// Writes log entries and metrics to the process's output.
     Stdio,
 }
@@ -34,8 +40,10 @@ pub(crate) struct ParamNames {
 
 impl CompiledAdapter {
     /// All adapters, by name.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Denier,
+        Self::DogStatsD,
+        Self::Fluentd,
         Self::KeyVal,
         Self::KubernetesEnv,
         Self::ListChecker,
@@ -43,6 +51,7 @@ impl CompiledAdapter {
         Self::Noop,
         Self::Prometheus,
         Self::RedisQuota,
+        Self::StatsD,
         Self::Stdio,
     ];
 
@@ -50,6 +59,8 @@ impl CompiledAdapter {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Denier => "denier",
+            Self::DogStatsD => "dogstatsd",
+            Self::Fluentd => "fluentd",
             Self::KeyVal => "keyval",
             Self::KubernetesEnv => "kubernetesenv",
             Self::ListChecker => "listchecker",
@@ -57,6 +68,7 @@ impl CompiledAdapter {
             Self::Noop => "noop",
             Self::Prometheus => "prometheus",
             Self::RedisQuota => "redisquota",
+            Self::StatsD => "statsd",
             Self::Stdio => "stdio",
         }
     }
@@ -64,6 +76,7 @@ impl CompiledAdapter {
     /// The component that does its work: its file without `.wasm`. Adapters may share one.
     pub const fn component(self) -> &'static str {
         match self {
+            Self::DogStatsD => "statsd",
             Self::ListChecker => "list",
             Self::MemQuota | Self::RedisQuota => "quota",
             other => other.name(),
@@ -81,12 +94,50 @@ impl CompiledAdapter {
         !matches!(self, Self::KeyVal)
     }
 
+    /// Parameters that have a value under this name when they are not set: what tells adapters apart that
+    /// share a component, and the addresses that Istio's have.
+    pub const fn presets(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::DogStatsD => &[("address", "localhost:8125"), ("dialect", "DOGSTATSD")],
+            Self::Fluentd => &[("address", "localhost:24224")],
+            Self::RedisQuota => &[("redis_server_url", "localhost:6379")],
+            Self::StatsD => &[("address", "localhost:8125")],
+            _ => &[],
+        }
+    }
+
     pub(crate) const fn param_names(self) -> ParamNames {
         match self {
             Self::Denier => ParamNames {
                 compound: &["valid_duration", "valid_use_count"],
                 booleans: &[],
                 texts: &["message"],
+            },
+            Self::DogStatsD | Self::StatsD => ParamNames {
+                compound: &[
+                    "flush_duration",
+                    "flush_bytes",
+                    "sampling_rate",
+                    "sample_rate",
+                    "buffer_length",
+                    "global_tags",
+                    "name_template",
+                ],
+                booleans: &[],
+                texts: &["address", "prefix", "name", "name_template", "tags", "global_tags"],
+            },
+            Self::Fluentd => ParamNames {
+                compound: &[
+                    "integer_duration",
+                    "instance_buffer_size",
+                    "max_batch_size_bytes",
+                    "push_interval_duration",
+                    "push_timeout_duration",
+                    "shared_key",
+                    "ca_file",
+                ],
+                booleans: &["integer_duration", "ack", "gzip"],
+                texts: &["address", "shared_key", "username", "password", "hostname", "ca_file"],
             },
             Self::KeyVal => ParamNames { compound: &[], booleans: &[], texts: &["table"] },
             Self::KubernetesEnv => ParamNames {

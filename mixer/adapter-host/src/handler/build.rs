@@ -1,5 +1,4 @@
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use mesh_attributes::ValueType;
 use tokio::time::{Instant, timeout_at};
@@ -9,7 +8,6 @@ use super::breaker::Breaker;
 use super::lease::judge;
 use super::pool::Pool;
 use super::status::Counts;
-use super::talk::TalkLimit;
 use super::{Handler, Surroundings};
 use crate::bindings::exports::mixmesh::adapter::lifecycle;
 use crate::bindings::mixmesh::adapter::types;
@@ -17,7 +15,6 @@ use crate::counters::Place;
 use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
 use crate::log_stream::Target;
-use crate::series::HandlerSeries;
 use crate::template::VERSION;
 use crate::{
     AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
@@ -92,7 +89,7 @@ impl Handler {
     fn prepare(
         host: &AdapterHost,
         component: Arc<Component>,
-        spec: HandlerSpec,
+        mut spec: HandlerSpec,
     ) -> Result<Self, BuildError> {
         let problems: Vec<_> = spec
             .instances
@@ -111,15 +108,11 @@ impl Handler {
         if !problems.is_empty() {
             return Err(BuildError::Refused { problems });
         }
-        let surroundings = Surroundings {
-            handler: spec.name.clone(),
-            series: HandlerSeries::new(host.series(), &spec.name),
-            workloads: Arc::clone(host.workloads()),
-            talk: TalkLimit::new(spec.limits.log_rate, std::time::Instant::now()),
-            stream: OnceLock::new(),
-            writes_refused: AtomicU64::new(0),
-            counters: OnceLock::new(),
-        };
+        let surroundings = Surroundings::new(host, &spec.name, spec.limits.log_rate);
+        if let Some(schema) = &component.parameters {
+            let checked = schema.check(&spec.params);
+            spec.params = checked.map_err(|problems| BuildError::Refused { problems })?;
+        }
         Ok(Self {
             parameters: spec.params.to_string(),
             surroundings: Arc::new(surroundings),
@@ -153,7 +146,12 @@ impl Handler {
     pub(super) async fn instantiate(&self) -> Result<Guest, BuildError> {
         let limit = self.spec.limits.setup_deadline;
         let pre = &self.component.instance_pre;
-        let mut store = GuestState::store(&self.component, &self.surroundings, &self.spec.limits);
+        let mut store = GuestState::store(
+            pre.engine(),
+            self.component.imports(),
+            &self.surroundings,
+            &self.spec.limits,
+        );
         let deadline = Instant::now() + limit;
         guest::arm(&mut store, std::time::Instant::now() + limit);
         let instance = match timeout_at(deadline, pre.instantiate_async(&mut store)).await {

@@ -1,13 +1,15 @@
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::talk::TalkLimit;
-use crate::WorkloadIndex;
+
 use crate::bindings::mixmesh::host::log::Level;
 use crate::counters::Counters;
 use crate::log_stream::{LogStream, Refusal};
 use crate::series::HandlerSeries;
+use crate::{AdapterHost, WorkloadIndex};
 
 /// The longest diagnostic message, in bytes; what is longer is cut.
 const MAX_MESSAGE: usize = 4096;
@@ -27,6 +29,19 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
+    /// For a handler, or an adapter that is asked about itself: nothing is open yet.
+    pub(crate) fn new(host: &AdapterHost, handler: &str, log_rate: NonZeroU32) -> Self {
+        Self {
+            handler: handler.to_owned(),
+            series: HandlerSeries::new(host.series(), handler),
+            workloads: Arc::clone(host.workloads()),
+            talk: TalkLimit::new(log_rate, Instant::now()),
+            stream: OnceLock::new(),
+            writes_refused: AtomicU64::new(0),
+            counters: OnceLock::new(),
+        }
+    }
+
     /// Passes a guest's message on to our log, if it is not too talkative. Control characters are
     /// escaped: the message is one line.
     pub(crate) fn say(&self, level: Level, message: &str) {
