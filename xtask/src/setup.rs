@@ -2,6 +2,9 @@
 //! is done; a step that was interrupted starts again.
 
 mod apt;
+mod clang_wasm;
+mod componentize_js;
+mod componentize_py;
 pub(crate) mod envoy;
 mod etcd;
 mod kube_apiserver;
@@ -23,7 +26,8 @@ use crate::{adapters, progress};
 /// What to set up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also install Java and Maven from the distribution, for Zipkin; a missing part is a failure
+    /// Also install Java and Maven from the distribution, for Zipkin, and what compiles adapters in C,
+    /// JavaScript and Python; a missing part is a failure
     #[arg(long)]
     all: bool,
 }
@@ -35,7 +39,10 @@ pub(crate) struct Options {
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
-    let wanted = [Part::Etcd, Part::Prometheus, Part::Redis, Part::Zipkin];
+    let mut wanted = vec![Part::Etcd, Part::Prometheus, Part::Redis, Part::Zipkin];
+    if options.all {
+        wanted.extend(Part::LANGUAGES);
+    }
     let missing = parts(layout, &wanted, options.all);
     ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
@@ -55,6 +62,9 @@ pub(crate) fn mesh(layout: &Layout) -> Result<()> {
 pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_java: bool) -> Vec<Part> {
     let lock = lock(layout);
     let install = |part: Part| match part {
+        Part::ClangWasm => clang_wasm::ensure_installed(layout),
+        Part::ComponentizeJs => componentize_js::ensure_installed(layout),
+        Part::ComponentizePy => componentize_py::ensure_installed(layout),
         Part::Envoy => envoy::ensure_installed(layout),
         Part::Etcd => etcd::ensure_installed(layout),
         Part::KubeApiserver => kube_apiserver::ensure_built(layout),
