@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use adapter_host::{Template, Variety};
 use anyhow::{Context, Result};
+use mesh_config::CompiledTemplate;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 
@@ -58,12 +59,12 @@ pub(crate) fn render(
 }
 
 fn context(new: &NewProject, language: Language) -> Value {
-    let has = |template| new.templates.contains(&template);
+    let has = |known: CompiledTemplate| new.templates.iter().any(|t| t.name() == known.name());
     let any = |variety: Variety| new.templates.iter().any(|t| t.variety() == variety);
     let names: Vec<&str> = new.templates.iter().map(|template| template.name()).collect();
     let instances: Vec<&str> = new.templates.iter().map(|template| instance(*template)).collect();
     let (reports, checks) = (any(Variety::Report), any(Variety::Check));
-    let quota = has(Template::Quota);
+    let quota = has(CompiledTemplate::Quota);
     let mut known: BTreeMap<&str, Value> = BTreeMap::from([
         ("name", new.name.as_str().into()),
         ("snake", new.snake_name().into()),
@@ -75,22 +76,25 @@ fn context(new: &NewProject, language: Language) -> Value {
         ("checks", checks.into()),
         ("has_parameters", (reports || checks || quota).into()),
     ]);
-    known.extend(Template::ALL.map(|template| (template.name(), has(template).into())));
+    known.extend(CompiledTemplate::ALL.map(|known| (known.name(), has(known).into())));
     known.into()
 }
 
 /// What the instance of a template is called in cases and examples.
 fn instance(template: Template) -> &'static str {
-    match template {
-        Template::Metric => "requests",
-        Template::LogEntry => "entries",
-        Template::ReportNothing => "served",
-        Template::CheckNothing => "gate",
-        Template::ListEntry => "version",
-        Template::ApiKey => "key",
-        Template::Authorization => "who",
-        Template::KeyVal => "lookup",
-        Template::Quota => "rate",
-        Template::Kubernetes => "pods",
+    match template.name() {
+        "metric" => "requests",
+        "logentry" => "entries",
+        "tracespan" => "spans",
+        "edge" => "edges",
+        "reportnothing" => "served",
+        "checknothing" => "gate",
+        "listentry" => "version",
+        "apikey" => "key",
+        "authorization" => "who",
+        "keyval" => "lookup",
+        "quota" => "rate",
+        "kubernetes" => "pods",
+        other => other,
     }
 }
