@@ -345,7 +345,8 @@ async fn work_off(
             }
         }
     }
-    handler.close().await;
+    let lost = handler.close().await;
+    metrics.report_elements_lost.with_label_values(&["outbound_closed"]).inc_by(lost);
     metrics.handlers_closed.inc();
     info!(handler = name, "a handler that no rule uses any more is closed");
 }

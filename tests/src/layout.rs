@@ -123,6 +123,16 @@ impl Layout {
         self.setup().join("redis-server")
     }
 
+    /// The folder in which npm has installed a package.
+    pub fn npm(&self, package: &str) -> PathBuf {
+        self.target().join("npm").join(package.trim_start_matches('@').replace('/', "-"))
+    }
+
+    /// That package in it.
+    pub fn npm_package(&self, package: &str) -> PathBuf {
+        self.npm(package).join("node_modules").join(package)
+    }
+
     /// Zipkin's server.
     pub fn zipkin_jar(&self) -> PathBuf {
         self.setup().join("zipkin-server.jar")

@@ -19,27 +19,33 @@ pub enum Part {
     Envoy,
     /// etcd, which holds configuration.
     Etcd,
+    /// A server of the Fluent forward protocol, which takes log entries.
+    FluentServer,
     /// The Kubernetes API server, which holds configuration. Only its own tier needs it.
     KubeApiserver,
     /// Prometheus, which scrapes the series.
     Prometheus,
     /// Redis, which keeps quota counters.
     Redis,
+    /// StatsD, which takes metrics.
+    StatsD,
     /// Zipkin, which shows the spans.
     Zipkin,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::ClangWasm,
         Self::ComponentizeJs,
         Self::ComponentizePy,
         Self::Envoy,
         Self::Etcd,
+        Self::FluentServer,
         Self::KubeApiserver,
         Self::Prometheus,
         Self::Redis,
+        Self::StatsD,
         Self::Zipkin,
     ];
 
@@ -55,9 +61,11 @@ impl Part {
             Self::ComponentizePy => "componentize-py",
             Self::Envoy => "Envoy",
             Self::Etcd => "etcd",
+            Self::FluentServer => "fluent-server",
             Self::KubeApiserver => "kube-apiserver",
             Self::Prometheus => "Prometheus",
             Self::Redis => "Redis",
+            Self::StatsD => "StatsD",
             Self::Zipkin => "Zipkin",
         }
     }
@@ -82,6 +90,10 @@ impl Part {
             }
             Self::Etcd => {
                 "install it (Debian: apt-get install etcd-server), then `cargo xtask setup`"
+            }
+            Self::FluentServer | Self::StatsD => {
+                "install Node.js 18 and npm (Debian: apt-get install nodejs npm), then `cargo xtask \
+                 setup`"
             }
             Self::KubeApiserver => {
                 "install Go 1.26 or newer, then `cargo xtask test --tier kubernetes` builds it in some \
@@ -113,9 +125,11 @@ impl Part {
             }
             Self::Envoy => layout.envoy().exists(),
             Self::Etcd => layout.etcd().exists(),
+            Self::FluentServer => layout.npm_package("@fluent-org/logger").exists(),
             Self::KubeApiserver => layout.kube_apiserver().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Redis => layout.redis().exists(),
+            Self::StatsD => layout.npm_package("statsd").exists(),
             Self::Zipkin => layout.zipkin_jar().exists(),
         }
     }

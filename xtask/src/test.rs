@@ -36,7 +36,15 @@ impl Tier {
     fn parts(self) -> &'static [Part] {
         match self {
             Self::Unit => &[],
-            Self::System => &[Part::Envoy, Part::Etcd, Part::Prometheus, Part::Redis, Part::Zipkin],
+            Self::System => &[
+                Part::Envoy,
+                Part::Etcd,
+                Part::FluentServer,
+                Part::Prometheus,
+                Part::Redis,
+                Part::StatsD,
+                Part::Zipkin,
+            ],
             Self::Kubernetes => &[Part::Etcd, Part::KubeApiserver],
         }
     }

@@ -58,6 +58,7 @@ pub(crate) struct Exports {
     pub(crate) keyval: Option<exports::keyval::GuestIndices>,
     pub(crate) quota: Option<exports::quota::GuestIndices>,
     pub(crate) kubernetes: Option<exports::kubernetes::GuestIndices>,
+    pub(crate) conversation: Option<exports::conversation::GuestIndices>,
 }
 
 impl Component {
@@ -90,6 +91,8 @@ impl Component {
                     .map_err(wrong)?
             };
         }
+        let conversation = format!("mixmesh:adapter/conversation@{VERSION}");
+        let converses = compiled.get_export_index(None, &conversation).is_some();
         let exports = Exports {
             lifecycle: exports::lifecycle::GuestIndices::new(&instance_pre).map_err(wrong)?,
             metric: interface!(Metric, metric),
@@ -102,6 +105,10 @@ impl Component {
             keyval: interface!(KeyVal, keyval),
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
+            conversation: converses
+                .then(|| exports::conversation::GuestIndices::new(&instance_pre))
+                .transpose()
+                .map_err(wrong)?,
         };
         let described =
             describe(&instance_pre, &imports, &exports.lifecycle, surroundings, &Limits::default());
@@ -192,7 +199,7 @@ fn allowed_imports(
         }
         let foreign =
             || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
-        let known = ["log", "clock", "metrics", "workloads", "counters"]
+        let known = ["log", "clock", "metrics", "workloads", "counters", "outbound", "lists"]
             .iter()
             .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"))
             || wasi::is_linked(interface);

@@ -35,6 +35,7 @@ pub(crate) struct GuestExports {
     pub(crate) keyval: Option<exports::keyval::Guest>,
     pub(crate) quota: Option<exports::quota::Guest>,
     pub(crate) kubernetes: Option<exports::kubernetes::Guest>,
+    pub(crate) conversation: Option<exports::conversation::Guest>,
 }
 
 /// What the host keeps for an instance of a component.
@@ -44,8 +45,17 @@ pub(crate) struct GuestState {
     pub(crate) interned: SeriesTable,
     /// Missing when the component does not import WASI.
     pub(crate) wasi: Option<Box<EmptyContext>>,
+    /// While the guest is being configured, what it has named so far.
+    pub(crate) naming: Option<Naming>,
     limiter: Limiter,
     deadline: Instant,
+}
+
+/// Targets and documents that a guest has named, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Naming {
+    pub(crate) targets: u32,
+    pub(crate) lists: u32,
 }
 
 /// Holds a guest to its limits.
@@ -71,6 +81,7 @@ impl GuestState {
                 .iter()
                 .any(Import::is_wasi)
                 .then(|| Box::new(EmptyContext::new(surroundings))),
+            naming: Some(Naming::default()),
             limiter: Limiter {
                 memory: limits.memory,
                 table_elements: limits.table_elements,

@@ -31,7 +31,7 @@ pub struct HostOptions {
     pub max_memory: usize,
     /// The largest component file, in bytes.
     pub max_component: u64,
-    /// Whether the log streams and quota stores that handlers name are opened. A host that only validates
+    /// Whether the log streams, quota stores, targets and documents that handlers name are opened. A host that only validates
     /// configuration must not: files and servers belong to another machine.
     pub open_streams: bool,
     /// What the quota stores count.
@@ -142,7 +142,13 @@ impl AdapterHost {
             file: file.to_owned(),
             cause,
         })?;
-        let surroundings = Arc::new(Surroundings::new(self, name, Limits::default().log_rate));
+        let surroundings = Arc::new(Surroundings::new(
+            self,
+            name,
+            &serde_json::Value::Null,
+            &Limits::default(),
+            false,
+        ));
         let component =
             Component::link(name, digest, &compiled, &self.linker, &self.ticker, &surroundings)?;
         let component = Arc::new(component);
@@ -159,6 +165,11 @@ impl AdapterHost {
     /// What adapters can know of workloads; nothing unless somebody fills it.
     pub fn workloads(&self) -> &Arc<WorkloadIndex> {
         &self.workloads
+    }
+
+    /// Whether handlers may reach what lies outside.
+    pub(crate) fn opens_targets(&self) -> bool {
+        self.log_streams.is_some()
     }
 
     pub(crate) fn log_streams(&self) -> Option<&LogStreams> {

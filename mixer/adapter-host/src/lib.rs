@@ -16,7 +16,10 @@ mod guest_text;
 mod handler;
 mod host;
 mod imports;
+mod lists;
 mod log_stream;
+mod outbound;
+mod parameter_path;
 mod parameters;
 mod series;
 mod spec;
@@ -36,6 +39,8 @@ pub use self::handler::{
     CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,
 };
 pub use self::host::{AdapterHost, HostOptions};
+pub use self::lists::{Fetches, ListStatus};
+pub use self::outbound::{LostElements, TargetStatus};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};

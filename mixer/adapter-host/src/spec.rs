@@ -56,6 +56,11 @@ pub struct Limits {
     pub series: u32,
     /// Bytes of text that the labels of these series may take.
     pub series_bytes: u64,
+    /// Bytes that each of its targets may have queued.
+    pub outbound_queue: usize,
+    /// The longest that a target may take to read something, to acknowledge a message, or to answer a
+    /// request.
+    pub outbound_deadline: Duration,
     /// Diagnostic messages a second, over some seconds; the rest is dropped and counted.
     pub log_rate: NonZeroU32,
 }
@@ -72,6 +77,8 @@ impl Limits {
     const SERIES: u32 = 100_000;
     /// 100,000 series of Istio's own metrics, with some 25 labels, need half of it.
     const SERIES_BYTES: u64 = 128 << 20;
+    const OUTBOUND_QUEUE: usize = 16 << 20;
+    const OUTBOUND_DEADLINE: Duration = Duration::from_secs(30);
     const LOG_RATE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
     /// An interpreter's heap is 6 to 8 MiB, and a call of it a tenth of a millisecond: two do what one core
     /// can, and one answers while the other is replaced.
@@ -106,6 +113,8 @@ impl Default for Limits {
             instances: instances.unwrap_or(Self::LEAST_INSTANCES).max(Self::LEAST_INSTANCES),
             series: Self::SERIES,
             series_bytes: Self::SERIES_BYTES,
+            outbound_queue: Self::OUTBOUND_QUEUE,
+            outbound_deadline: Self::OUTBOUND_DEADLINE,
             log_rate: Self::LOG_RATE,
         }
     }

@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::error::Elapsed;
@@ -28,6 +29,18 @@ impl Handler {
     /// handler may have more, one is made, for which there is a limit of its own; where instances are made
     /// ahead, the call waits for one of them.
     pub(super) async fn lease(&self, limit: Duration) -> Result<Lease<'_>, CallError> {
+        if self.is_closing.load(Ordering::Relaxed) {
+            self.counts.calls.add(1);
+            return Err(CallError::Closed);
+        }
+        self.lease_while_closing(limit).await
+    }
+
+    /// As [`Self::lease`], also while the handler sends what it has queued.
+    pub(super) async fn lease_while_closing(
+        &self,
+        limit: Duration,
+    ) -> Result<Lease<'_>, CallError> {
         self.counts.calls.add(1);
         let attempt = self.breaker.admit().map_err(|open| {
             self.counts.refused_by_breaker.add(1);

@@ -102,11 +102,18 @@ impl Pool {
         self.size
     }
 
-    /// Refuses new permits, waits for those given out, and removes all instances.
-    pub(super) async fn close(&self) {
+    /// Waits for the calls under way and those that wait before this one. What is lost is not replaced any
+    /// more.
+    pub(super) async fn quiet(&self) {
         if let Some(keeper) = &self.keeper {
             self.permits.add_permits(keeper.close() as usize);
         }
+        // An error means that the pool is closed, and so quiet.
+        drop(self.permits.acquire_many(self.size).await);
+    }
+
+    /// Refuses new permits, waits for those given out, and removes all instances.
+    pub(super) async fn close(&self) {
         // Fair: whoever asks after this waits behind it and is refused. An error means that another
         // call has closed the pool.
         let all = self.permits.acquire_many(self.size).await;

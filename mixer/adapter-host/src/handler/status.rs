@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use super::Handler;
+use crate::{ListStatus, TargetStatus};
 
 /// What a handler has done so far, for metrics and debugging. Counts only grow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +47,10 @@ pub struct HandlerStatus {
     pub messages_dropped: u64,
     /// Batches of log lines that the handler's stream did not take, because it does not keep up.
     pub log_writes_refused: u64,
+    /// What was sent to each target.
+    pub outbound: Vec<TargetStatus>,
+    /// The documents that are fetched.
+    pub lists: Vec<ListStatus>,
     /// Batches of log lines that were taken and could not be written; handlers with one file share this.
     pub log_writes_lost: u64,
 }
@@ -101,6 +106,8 @@ impl Handler {
             series_overflowed,
             messages_dropped: self.surroundings.talk.dropped(),
             log_writes_refused: self.surroundings.writes_refused.load(Ordering::Relaxed),
+            outbound: self.surroundings.targets.status(),
+            lists: self.surroundings.lists.status(),
             log_writes_lost: self.surroundings.stream.get().map_or(0, |s| s.lost_writes()),
         }
     }

@@ -2,8 +2,10 @@
 
 mod clock;
 mod counters;
+mod lists;
 mod log;
 mod metrics;
+mod outbound;
 mod workloads;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -21,7 +23,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
     host::clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::metrics::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     host::workloads::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-    host::counters::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+    host::counters::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::outbound::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    host::lists::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 
 impl types::Host for GuestState {}
