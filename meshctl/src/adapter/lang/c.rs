@@ -47,6 +47,7 @@ pub(super) fn files(new: &NewProject) -> Result<Vec<ProjectFile>> {
 pub(super) fn build(name: &str, folder: &Path) -> Result<Vec<u8>> {
     ensure!(on_path("clang").is_some(), "clang is missing; {GET_CLANG}");
     let sysroot = sysroot().with_context(|| format!("wasi-libc is missing; {GET_CLANG}"))?;
+    vendored::complete(folder).context("write wit/deps")?;
     generate(folder)?;
     let out = tempfile::tempdir()?;
     let module = out.path().join("core.wasm");

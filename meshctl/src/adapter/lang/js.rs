@@ -43,6 +43,7 @@ pub(super) fn build(name: &str, folder: &Path) -> Result<Vec<u8>> {
         npm.args(["install", "--no-audit", "--no-fund"]).current_dir(folder);
         run(&mut npm).context("npm cannot install componentize-js")?;
     }
+    vendored::complete(folder).context("write wit/deps")?;
     let out = tempfile::tempdir()?;
     let component = out.path().join("component.wasm");
     let mut node = Command::new("node");

@@ -36,6 +36,7 @@ pub(super) fn build(name: &str, folder: &Path) -> Result<Vec<u8>> {
         Some(present) => present,
         None => install(folder)?,
     };
+    vendored::complete(folder).context("write wit/deps")?;
     let out = tempfile::tempdir()?;
     let component = out.path().join("component.wasm");
     let mut python = Command::new(componentize);
