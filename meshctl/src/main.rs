@@ -76,7 +76,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Report(report) => answered(report.run().await),
         Command::Explain(explain) => explain.run().await,
         Command::Expr(expr) => expr.run(),
-        Command::Adapter { what } => what.run(),
+        Command::Adapter { what } => what.run().await,
         Command::Watch { what: Watched::Generations(generations) } => generations.run().await,
     }
 }
