@@ -25,6 +25,7 @@ mod series;
 mod spec;
 mod template;
 mod ticker;
+mod wasi;
 mod workloads;
 
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod converse;
 mod generate;
+mod keeper;
 mod lease;
 mod pool;
 mod report;

@@ -42,6 +42,9 @@ pub struct HandlerStatus {
     pub instances_idle: usize,
     /// Instances in a call.
     pub instances_in_use: usize,
+    /// Instances that were lost and are being made again, where a component is so large that calls do not
+    /// make the instances they need.
+    pub instances_missing: usize,
     /// Series held in the host.
     pub series: u64,
     /// New series that went to an overflow series, for want of room.
@@ -107,6 +110,7 @@ impl Handler {
             failed_elements: self.counts.failed_elements.value(),
             instances_idle: self.pool.idle(),
             instances_in_use: self.pool.in_use(),
+            instances_missing: self.pool.missing(),
             series,
             series_overflowed,
             messages_dropped: self.surroundings.talk.dropped(),
