@@ -3,13 +3,14 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use adapter_host::{AdapterValue, CustomBatch, LogBatch, MetricBatch, Template};
+use adapter_host::{AdapterValue, LogBatch, MetricBatch};
 use http::HeaderMap;
 use mesh_attributes::Bag;
 use mesh_attributes::wire::ReportRequest;
 use mixer_expr::Evaluated;
 use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
+use remote_adapter::ReportRow;
 use smallvec::SmallVec;
 use tonic::Status;
 use tracing::debug;
@@ -143,8 +144,8 @@ impl BadElements {
 struct Outgoing {
     metrics: SmallVec<[(Arc<HandlerUnit>, MetricBatch); 4]>,
     log_entries: SmallVec<[(Arc<HandlerUnit>, LogBatch); 4]>,
-    /// Of templates that authors of adapters invented.
-    custom: Vec<(Arc<HandlerUnit>, Template, CustomBatch)>,
+    /// For adapters that are no components, by template.
+    rows: SmallVec<[(Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>); 2]>,
     /// How many requests were selected for an instance.
     nothing: SmallVec<[(Target, u32); 2]>,
     /// Instances that could not be made.
@@ -173,9 +174,20 @@ impl Outgoing {
                 );
             }
             ReportInput::Nothing => self.count(target),
-            ReportInput::Custom { template, fields } => {
+            ReportInput::Row { template, fields } => {
                 let values = evaluate_owned(fields, bag)?;
-                self.custom_of(&target.handler, *template).push(element, target.index, values);
+                let row = ReportRow { element, instance: target.index, values };
+                let same = |(known, of, _): &&mut (Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>)| {
+                    Arc::ptr_eq(known, &target.handler) && of == template
+                };
+                match self.rows.iter_mut().find(same) {
+                    Some((.., rows)) => rows.push(row),
+                    None => {
+                        let (handler, template) =
+                            (Arc::clone(&target.handler), Arc::clone(template));
+                        self.rows.push((handler, template, vec![row]));
+                    }
+                }
             }
             ReportInput::LogEntry { severity, timestamp, variables } => {
                 let severity = severity.evaluate_text(bag)?;
@@ -194,17 +206,6 @@ impl Outgoing {
         Ok(())
     }
 
-    fn custom_of(&mut self, handler: &Arc<HandlerUnit>, template: Template) -> &mut CustomBatch {
-        let same = |(known, of, _): &(Arc<HandlerUnit>, Template, _)| {
-            Arc::ptr_eq(known, handler) && *of == template
-        };
-        let at = self.custom.iter().position(same).unwrap_or_else(|| {
-            self.custom.push((Arc::clone(handler), template, CustomBatch::default()));
-            self.custom.len() - 1
-        });
-        &mut self.custom[at].2
-    }
-
     fn count(&mut self, target: &Target) {
         let same = |(known, _): &&mut (Target, u32)| {
             Arc::ptr_eq(&known.handler, &target.handler) && known.index == target.index
@@ -218,11 +219,10 @@ impl Outgoing {
     fn send(self, mixer: &Mixer, parent: Option<&Context>) {
         let metrics = &mixer.metrics;
         let handlers =
-            self.metrics.len() + self.log_entries.len() + self.custom.len() + self.nothing.len();
+            self.metrics.len() + self.log_entries.len() + self.rows.len() + self.nothing.len();
         let of_metrics = self.metrics.iter().map(|(_, batch)| batch.len());
-        let instances = of_metrics
-            .chain(self.log_entries.iter().map(|(_, batch)| batch.len()))
-            .chain(self.custom.iter().map(|(_, _, batch)| batch.len()));
+        let instances = of_metrics.chain(self.log_entries.iter().map(|(_, batch)| batch.len()));
+        let instances = instances.chain(self.rows.iter().map(|(.., rows)| rows.len()));
         metrics.dispatch_destinations.observe(handlers as f64);
         metrics.dispatch_instances.observe(instances.map(|len| len as f64).sum());
         for (handler, batch) in self.metrics {
@@ -233,9 +233,9 @@ impl Outgoing {
             let span = mixer.span(&handler.name, SpanKind::Internal, parent);
             handler.enqueue(ReportBatch::LogEntries(batch), span, metrics);
         }
-        for (handler, template, batch) in self.custom {
+        for (handler, template, rows) in self.rows {
             let span = mixer.span(&handler.name, SpanKind::Internal, parent);
-            handler.enqueue(ReportBatch::Custom(template, batch), span, metrics);
+            handler.enqueue(ReportBatch::Rows(template, rows), span, metrics);
         }
         for (target, count) in self.nothing {
             let span = mixer.span(&target.handler.name, SpanKind::Internal, parent);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mesh_attributes::ValueType;
 
-use crate::Template;
+use crate::{Component, Template};
 
 /// An instance by its place in [`HandlerSpec::instances`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +89,9 @@ impl Limits {
     const MOST_OUTBOUND_QUEUE: usize = 1 << 30;
     const MOST_OUTBOUND_DEADLINE: Duration = Duration::from_secs(600);
     const MOST_LOG_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("10,000 is not 0");
+    /// An interpreter's heap is 6 to 8 MiB, and a call of it a tenth of a millisecond: two do what one core
+    /// can, and one answers while the other is replaced.
+    const LARGE_INSTANCES: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
     const LEAST_INSTANCES: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
 }
 
@@ -109,6 +112,16 @@ impl Limits {
             outbound_deadline: Self::MOST_OUTBOUND_DEADLINE,
             log_rate: Self::MOST_LOG_RATE,
         }
+    }
+
+    /// The defaults for handlers of a component: those of [`Limits::default`], but two instances when it is
+    /// [large](Component::is_large).
+    pub fn default_for(component: &Component) -> Self {
+        let limits = Self::default();
+        if component.is_large() {
+            return Self { instances: Self::LARGE_INSTANCES, ..limits };
+        }
+        limits
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Weak};
 
-use adapter_host::{HandlerStatus, Variety};
+use adapter_host::HandlerStatus;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntGauge};
@@ -21,10 +21,12 @@ pub(crate) struct HandlerMetrics {
 
 type Read = fn(&HandlerStatus) -> u64;
 
-const STATUS: [(Name, Read); 15] = [
+const STATUS: [(Name, Read); 17] = [
     (Name::AdapterCalls, |status| status.calls),
     (Name::AdapterTraps, |status| status.traps),
     (Name::AdapterDeadlines, |status| status.deadlines),
+    (Name::AdapterUnreachable, |status| status.unreachable),
+    (Name::AdapterRetries, |status| status.retries),
     (Name::AdapterExhausted, |status| status.exhausted),
     (Name::AdapterRefused, |status| status.refused_by_breaker),
     (Name::AdapterBreakerOpen, |status| u64::from(status.breaker_open)),
@@ -69,7 +71,7 @@ impl HandlerMetrics {
         let statuses: Vec<(&HandlerUnit, HandlerStatus)> = units
             .iter()
             .filter_map(|unit| match &unit.state {
-                HandlerState::Built { built, .. } => Some((*unit, built.handler.status())),
+                HandlerState::Built { built, .. } => Some((*unit, built.engine.status())),
                 HandlerState::Missing { .. } => None,
             })
             .collect();
@@ -94,8 +96,7 @@ impl HandlerMetrics {
         let varieties = [("check", true), ("report", false)].map(|(variety, checks)| {
             let takes = |unit: &&&HandlerUnit| match &unit.state {
                 HandlerState::Built { built, .. } => {
-                    let is_check = |variety| variety != Variety::Report;
-                    built.templates.iter().any(|template| is_check(template.variety()) == checks)
+                    built.templates.iter().any(|template| template.is_report != checks)
                 }
                 HandlerState::Missing { .. } => false,
             };

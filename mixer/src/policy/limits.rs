@@ -4,16 +4,17 @@ use std::time::Duration;
 use adapter_host::Limits;
 use mesh_config::{Limit, LimitKind, LimitUnit, Problem, Resource};
 
-/// The limits of a handler: the defaults, but for those that it sets itself.
+/// The limits of a handler: `defaults`, but for those that it sets itself.
 ///
 /// # Errors
 /// Each that is above what the host has.
 pub(super) fn limits_of(
     resource: &Resource,
     written: &[Limit],
+    defaults: Limits,
     most: &Limits,
 ) -> Result<Limits, Vec<Problem>> {
-    let mut limits = Limits::default();
+    let mut limits = defaults;
     let refused = written.iter().filter_map(|limit| {
         let most = set(&mut limits, limit, most).err()?;
         Some(Problem {

@@ -4,6 +4,7 @@ mod announcement;
 mod assemble;
 mod builder;
 mod components;
+mod declared;
 mod digest;
 mod draft;
 mod generation;
@@ -11,6 +12,8 @@ mod headers;
 mod instances;
 mod limits;
 mod link;
+mod open;
+mod remote;
 pub(crate) mod rule;
 mod sampling;
 

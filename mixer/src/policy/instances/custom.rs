@@ -2,25 +2,48 @@
 //! the component that is to take them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use adapter_host::{CustomTemplate, InstanceDecl, Template, Variety};
+use adapter_host::{CustomTemplate, InstanceDecl, Template};
 use mesh_attributes::ValueType;
-use mesh_config::{Instance, Problem, Resource, Text, nearest_name};
+use mesh_config::{Instance, Problem, Resource, Spec, Text, nearest_name};
 
-use super::{CompiledInstance, Compiler, Input, language_of};
-use crate::policy::rule::{CheckInput, Field, GenerateInput, ReportInput};
+use super::{CompiledInstance, Compiler, OpenTemplate, language_of};
+use crate::policy::rule::Field;
+
+/// Compiles an instance of one of `templates`; nothing if it is of another kind.
+pub(in crate::policy) fn compile_custom(
+    resource: &Resource,
+    types: &BTreeMap<String, ValueType>,
+    templates: &[CustomTemplate],
+) -> Option<Result<CompiledInstance, Vec<Problem>>> {
+    let Spec::Instance(instance) = &resource.spec else { return None };
+    if instance.template.compiled().is_some() {
+        return None;
+    }
+    let name = instance.template.name();
+    let meant = meant(name, templates);
+    if !meant.is_empty() {
+        return Some(compile(resource, instance, types, &meant));
+    }
+    name.contains('/').then(|| {
+        Err(vec![Problem {
+            origin: resource.origin.clone(),
+            object: Some(resource.key.clone()),
+            message: unknown(name, templates),
+        }])
+    })
+}
 
 /// Those of `templates` that an instance means by `name`: an interface, or its own name without package
 /// and version.
-pub(super) fn meant(name: &str, templates: &[CustomTemplate]) -> Vec<CustomTemplate> {
+fn meant(name: &str, templates: &[CustomTemplate]) -> Vec<CustomTemplate> {
     let is_meant =
         |template: &&CustomTemplate| template.interface() == name || template.short_name() == name;
     templates.iter().filter(is_meant).copied().collect()
 }
 
 /// Why no template has this name.
-pub(super) fn unknown(name: &str, templates: &[CustomTemplate]) -> String {
+fn unknown(name: &str, templates: &[CustomTemplate]) -> String {
     let interfaces = templates.iter().map(|template| template.interface());
     let hint = match nearest_name(name, interfaces.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -34,7 +57,7 @@ pub(super) fn unknown(name: &str, templates: &[CustomTemplate]) -> String {
 
 /// Compiles an instance of the first of `templates` that it fits: components may differ in the types of
 /// one interface. All mistakes by the first if it fits none.
-pub(super) fn compile(
+fn compile(
     resource: &Resource,
     instance: &Instance,
     types: &BTreeMap<String, ValueType>,
@@ -70,14 +93,9 @@ fn compile_as(
             compiler.problem(text, format!("field {name}: is here twice, first at line {line}"));
         }
     }
-    let variety = template.variety();
-    let bindings = compiler.bindings(Template::Custom(template), &instance.attribute_bindings);
-    if variety != Variety::AttributeGenerator
-        && let Some(text) = instance.attribute_bindings.values().next()
-    {
-        let message = format!("template {} generates no attributes to bind", template.interface());
-        compiler.problem(text, message);
-    }
+    let open = OpenTemplate::Custom(template);
+    let outputs = open.outputs();
+    let bindings = compiler.bindings(&open, &outputs, &instance.attribute_bindings);
     // What has no type cannot be of the wrong one.
     if compiler.problems.is_empty() {
         let given = fields.iter().map(|(name, (field, _))| (*name, field.value_type()));
@@ -95,15 +113,15 @@ fn compile_as(
     let declared: Vec<(String, ValueType)> =
         fields.iter().map(|(name, (field, _))| ((*name).to_owned(), field.value_type())).collect();
     let fields: Vec<Field> = fields.into_values().map(|(field, _)| field).collect();
-    let template = Template::Custom(template);
-    let input = match variety {
-        Variety::Check | Variety::Quota => Input::Check(Arc::new(CheckInput { fields })),
-        Variety::AttributeGenerator => {
-            Input::Generate(Arc::new(GenerateInput { fields, bindings }))
-        }
-        Variety::Report => Input::Report(Arc::new(ReportInput::Custom { template, fields })),
-    };
     let name = resource.key.to_string();
-    let decl = InstanceDecl { name, template, fields: declared, value_type: None };
-    Ok(CompiledInstance { decl, input, canonical: compiler.canonical })
+    let (shape, input) = open.shape(&name, &fields, &bindings, resource.key.name.as_str());
+    let template = Template::Custom(template);
+    let decl = InstanceDecl { name: name.clone(), template, fields: declared, value_type: None };
+    Ok(CompiledInstance {
+        name,
+        component: Some((decl, input.clone())),
+        open: (shape, input),
+        outputs,
+        canonical: compiler.canonical,
+    })
 }

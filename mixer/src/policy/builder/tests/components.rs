@@ -130,7 +130,7 @@ async fn reports_of_an_invented_template_arrive_and_the_refused_are_counted() {
     let failed = || {
         let policy = f.mixer.policy();
         let HandlerState::Built { built, .. } = &policy.handlers()[0].state else { panic!() };
-        let status = built.handler.status();
+        let status = built.engine.status();
         (status.calls, status.failed_elements)
     };
     while failed() != (1, 1) {
@@ -192,8 +192,8 @@ async fn limits_of_a_handler_hold_and_are_bounded_by_the_host() {
     assert_eq!(f.problems(), [""; 0]);
     let policy = f.mixer.policy();
     let HandlerState::Built { built, .. } = &policy.handlers()[0].state else { panic!() };
-    assert_eq!(built.handler.limits().memory, 8 << 20);
-    assert_eq!(built.handler.limits().instances.get(), 3);
+    assert_eq!(built.engine.limits().unwrap().memory, 8 << 20);
+    assert_eq!(built.engine.limits().unwrap().instances.get(), 3);
     let f = Fixture::new(&[MANIFEST, &limited.replace("8Mi", "64Gi")]).await;
     assert!(f.problems()[0].contains("limits.memory: 65536Mi is more than"), "{:?}", f.problems());
 }
