@@ -3,12 +3,15 @@
 
 mod build;
 mod case;
+mod check;
+mod contract;
 mod doctor;
 mod host;
 mod inspect;
 pub(crate) mod lang;
 mod new;
 mod parameters;
+mod probe;
 mod project;
 mod scaffold;
 mod test;
@@ -29,6 +32,8 @@ pub(crate) enum Adapter {
     Test(test::Test),
     /// Say what a component is: templates, imports, parameters, size, limits.
     Inspect(inspect::Inspect),
+    /// Hold a component against the contract of adapters. Exits with 1 when it breaks a MUST.
+    Check(check::Check),
     /// Say which languages' tools are there, and how to get those that are missing.
     Doctor(doctor::Doctor),
 }
@@ -40,6 +45,7 @@ impl Adapter {
             Self::Build(build) => build.run(),
             Self::Test(test) => test.run().await,
             Self::Inspect(inspect) => inspect.run(),
+            Self::Check(check) => check.run().await,
             Self::Doctor(doctor) => doctor.run(),
         }
     }

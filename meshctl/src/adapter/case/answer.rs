@@ -37,7 +37,7 @@ const FAULTS: [&str; 3] = ["caller", "adapter", "backend"];
 
 /// What a handler answered.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Check(CheckResult),
     Quota(QuotaGrant),
     Generate(Vec<(String, mesh_attributes::OwnedValue)>),
@@ -45,7 +45,7 @@ pub(super) enum Answer {
 }
 
 /// What a call is to answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Expected {
     /// Fields of the answer; what is not named may be anything.
     Fields(Map<String, Value>),

@@ -10,10 +10,12 @@ mod capture;
 mod document;
 mod instance;
 mod mismatch;
+mod odd;
 mod run;
 mod suite;
 mod value;
 
 pub(crate) use self::capture::Capture;
+pub(crate) use self::odd::Odd;
 pub(crate) use self::run::Runner;
 pub(crate) use self::suite::Suite;

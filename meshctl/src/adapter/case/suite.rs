@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use adapter_host::InstanceIndex;
+use adapter_host::{InstanceDecl, InstanceIndex};
 use anyhow::{Result, anyhow, bail};
 use mesh_config::{Origin, PlainDocument, PlainFiles, nearest_name};
 use serde_json::{Map, Value};
@@ -58,6 +58,31 @@ impl Suite {
             return Ok(suite);
         }
         bail!("{}", reader.problems.join("\n"));
+    }
+}
+
+impl Suite {
+    /// The instances as a handler is told of them.
+    pub(crate) fn declared(&self) -> Vec<InstanceDecl> {
+        self.instances.iter().map(|instance| instance.decl.clone()).collect()
+    }
+
+    /// The instance that a call is for.
+    pub(crate) fn instance_of(&self, call: &Call) -> &Instance {
+        &self.instances[call.instance.0 as usize]
+    }
+
+    /// The parameters of the cases that are to be taken, and at last none.
+    pub(crate) fn parameters(&self) -> Vec<Value> {
+        let taken = self.cases.iter().filter(|case| case.problems.is_none());
+        let mut parameters: Vec<Value> = taken.map(|case| case.parameters.clone()).collect();
+        parameters.push(Value::Object(Map::new()));
+        parameters
+    }
+
+    /// The calls of all cases.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.cases.iter().flat_map(|case| case.calls.iter().cloned()).collect()
     }
 }
 
