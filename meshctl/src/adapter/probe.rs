@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use adapter_host::{BuildError, CallError, Handler, HandlerSpec, Limits};
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
 use super::case::{Odd, Suite};
@@ -12,7 +13,7 @@ use super::contract::{
     CONFIGURES_AGAIN, DESCRIBES, DOCUMENTED, EMPTY_REPORT, IN_TIME, LOADS, NO_INSTANCES,
     ODD_VALUES, Rule, SAME_ANSWERS, SAME_TARGETS, SCHEMA, UNKNOWN, WHOLE_ANSWERS, WRONG_TYPES,
 };
-use super::host::Loaded;
+use super::host::{Loaded, stream_to};
 use super::parameters::parameters;
 
 /// What became of a rule.
@@ -34,6 +35,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Probe {
     loaded: Loaded,
     suite: Suite,
+    /// For what the adapter writes.
+    scratch: tempfile::TempDir,
     /// Parameters that the adapter takes together with the suite's instances; `None`: none is known.
     taken: Option<Value>,
 }
@@ -91,9 +94,13 @@ impl fmt::Display for Outcome {
 
 impl Probe {
     /// Without a suite, instances of each template are made up.
-    pub(crate) fn new(loaded: Loaded, suite: Option<Suite>) -> Self {
+    ///
+    /// # Errors
+    /// When there is no place for files.
+    pub(crate) fn new(loaded: Loaded, suite: Option<Suite>) -> Result<Self> {
         let suite = suite.unwrap_or_else(|| Suite::made_up(loaded.component.templates()));
-        Self { loaded, suite, taken: None }
+        let scratch = tempfile::tempdir().context("make a temporary folder")?;
+        Ok(Self { loaded, suite, scratch, taken: None })
     }
 
     /// What became of each rule.
@@ -249,8 +256,15 @@ impl Probe {
     async fn calls(&self, one: &Handler, other: &Handler) -> Vec<Verdict> {
         let (mut crash, mut late, mut stray, mut differs) = (None, None, None, None);
         let mut calls = self.suite.calls();
-        calls.extend(self.suite.odd_calls(&Odd::ALL));
-        for call in &calls {
+        calls.extend(self.suite.odd_calls(&[Odd::Empty, Odd::Strange]));
+        let usual = calls.len();
+        let mut trimmed = 0;
+        // Whoever quotes the longest values in a message may be cut.
+        calls.extend(self.suite.odd_calls(&[Odd::Longest]));
+        for (nth, call) in calls.iter().enumerate() {
+            if nth == usual {
+                trimmed = one.status().answers_trimmed;
+            }
             let instance = self.suite.instance_of(call);
             let answer = call.make(one, instance).await;
             match &answer {
@@ -279,7 +293,6 @@ impl Probe {
                 }
             }
         }
-        let trimmed = one.status().answers_trimmed;
         let trimmed = (trimmed > 0).then(|| format!("{trimmed} answers were cut"));
         let targets = |handler: &Handler| {
             let status = handler.status();
@@ -323,7 +336,8 @@ impl Probe {
     }
 
     fn spec(&self, name: &str, params: Value, with_instances: bool) -> HandlerSpec {
-        let params = if params.is_object() { params } else { Value::Object(Map::new()) };
+        let mut params = if params.is_object() { params } else { Value::Object(Map::new()) };
+        stream_to(&self.loaded.component, &mut params, &self.scratch.path().join(name));
         let instances = if with_instances { self.suite.declared() } else { Vec::new() };
         HandlerSpec {
             name: format!("{name}.default"),

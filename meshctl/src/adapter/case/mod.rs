@@ -12,6 +12,7 @@ mod instance;
 mod mismatch;
 mod odd;
 mod run;
+mod server;
 mod suite;
 mod value;
 

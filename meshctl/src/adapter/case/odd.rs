@@ -103,7 +103,8 @@ impl Suite {
             let written = WrittenInstance { template: template.name().to_owned(), params };
             Instance::read(template.name(), &written).ok()
         };
-        Self { instances: templates.iter().filter_map(made_up).collect(), cases: Vec::new() }
+        let instances = templates.iter().filter_map(made_up).collect();
+        Self { servers: Default::default(), instances, cases: Vec::new() }
     }
 
     /// Calls with odd values to each instance.

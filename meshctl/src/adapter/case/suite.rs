@@ -10,10 +10,12 @@ use super::answer::Expected;
 use super::call::{Asked, Call, Kind};
 use super::document::{Document, WrittenCall, WrittenCase};
 use super::instance::Instance;
+use super::server::ServerKind;
 
 /// A case file.
 #[derive(Debug)]
 pub(crate) struct Suite {
+    pub(super) servers: BTreeMap<String, ServerKind>,
     /// Sorted by their names in the file.
     pub(super) instances: Vec<Instance>,
     /// In the file's order.
@@ -31,6 +33,8 @@ pub(crate) struct Case {
     pub(super) series: Option<(Origin, Vec<String>)>,
     pub(super) lines: Option<(Origin, Vec<String>)>,
     pub(super) messages: Option<(Origin, Vec<String>)>,
+    /// By server.
+    pub(super) sent: Vec<(Origin, String, Vec<String>)>,
 }
 
 impl Suite {
@@ -111,7 +115,7 @@ impl Reader<'_> {
         }
         let cases = written.cases.iter().enumerate();
         let cases = cases.map(|(at, case)| self.case(at, case, written, &instances)).collect();
-        Suite { instances, cases }
+        Suite { servers: written.servers.clone(), instances, cases }
     }
 
     fn case(
@@ -139,11 +143,22 @@ impl Reader<'_> {
             (expected("problems", &case.problems), expected("series", &case.series));
         let (lines, messages) =
             (expected("lines", &case.lines), expected("messages", &case.messages));
+        let mut sent = Vec::new();
+        for (server, messages) in case.sent.iter().flatten() {
+            let place = format!("{place}.sent.{server}");
+            if written.servers.contains_key(server) {
+                sent.push((self.document.origin_of(&place), server.clone(), messages.clone()));
+                continue;
+            }
+            let near = nearest_name(server, written.servers.keys().map(String::as_str));
+            let hint = near.map(|near| format!(", did you mean {near}?")).unwrap_or_default();
+            self.problem(&place, format!("there is no server {server}{hint}"));
+        }
         let parameters = case.parameters.as_ref().unwrap_or(&written.parameters).clone();
         let name = case.name.clone();
         let origin = self.document.origin_of(&place);
         let parameters = parameters.into();
-        Case { name, origin, parameters, calls, problems, series, lines, messages }
+        Case { name, origin, parameters, calls, problems, series, lines, messages, sent }
     }
 
     fn call(&mut self, place: &str, call: &WrittenCall, instances: &[Instance]) -> Option<Call> {
