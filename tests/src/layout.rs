@@ -98,6 +98,21 @@ impl Layout {
         self.setup().join("kube-apiserver")
     }
 
+    /// The folder with clang for WebAssembly: programs in `bin`, wasi-libc in `sysroot`.
+    pub fn clang_wasm(&self) -> PathBuf {
+        self.target().join("clang-wasm")
+    }
+
+    /// The folder whose `node_modules` has componentize-js. Projects below it find it.
+    pub fn componentize_js(&self) -> PathBuf {
+        self.target().join("componentize-js")
+    }
+
+    /// The folder whose `.venv` has componentize-py. Projects below it find it.
+    pub fn componentize_py(&self) -> PathBuf {
+        self.target().join("componentize-py")
+    }
+
     /// Prometheus as set-up found or unpacked it.
     pub fn prometheus(&self) -> PathBuf {
         self.setup().join("prometheus")

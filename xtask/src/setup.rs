@@ -2,6 +2,9 @@
 //! is done; a step that was interrupted starts again.
 
 mod apt;
+mod clang_wasm;
+mod componentize_js;
+mod componentize_py;
 pub(crate) mod envoy;
 mod etcd;
 mod kube_apiserver;
@@ -24,7 +27,8 @@ use crate::{adapters, progress};
 /// What to set up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also install Java, Maven and Node.js from the distribution; a missing part is a failure
+    /// Also install Java, Maven and Node.js from the distribution, and what compiles adapters in C,
+    /// JavaScript and Python; a missing part is a failure
     #[arg(long)]
     all: bool,
 }
@@ -36,8 +40,17 @@ pub(crate) struct Options {
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
-    let wanted =
-        [Part::Etcd, Part::FluentServer, Part::Prometheus, Part::Redis, Part::StatsD, Part::Zipkin];
+    let mut wanted = vec![
+        Part::Etcd,
+        Part::FluentServer,
+        Part::Prometheus,
+        Part::Redis,
+        Part::StatsD,
+        Part::Zipkin,
+    ];
+    if options.all {
+        wanted.extend(Part::LANGUAGES);
+    }
     let missing = parts(layout, &wanted, options.all);
     ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
@@ -57,6 +70,9 @@ pub(crate) fn mesh(layout: &Layout) -> Result<()> {
 pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Vec<Part> {
     let lock = lock(layout);
     let install = |part: Part| match part {
+        Part::ClangWasm => clang_wasm::ensure_installed(layout),
+        Part::ComponentizeJs => componentize_js::ensure_installed(layout),
+        Part::ComponentizePy => componentize_py::ensure_installed(layout),
         Part::Envoy => envoy::ensure_installed(layout),
         Part::Etcd => etcd::ensure_installed(layout),
         Part::FluentServer => {

@@ -1,5 +1,8 @@
 //! The SDK and the interfaces as they were when `meshctl` was built. A project gets a copy of its own.
 
+use std::path::Path;
+use std::{fs, io};
+
 use super::lang::{NewProject, ProjectFile};
 
 include!(concat!(env!("OUT_DIR"), "/vendored.rs"));
@@ -15,14 +18,35 @@ pub(crate) fn sdk() -> Vec<ProjectFile> {
 /// package, and the interfaces below `deps`.
 pub(crate) fn wit(new: &NewProject) -> Vec<ProjectFile> {
     let mut files = vec![ProjectFile::new("wit/world.wit", world(new))];
-    files.extend(WIT.iter().map(|(path, text)| {
+    files.extend(wit_deps());
+    files
+}
+
+/// Writes the interfaces into the folder `wit/deps` of a project that has none, as one has that was not made
+/// by `meshctl adapter new`.
+///
+/// # Errors
+/// When they cannot be written.
+pub(crate) fn complete(folder: &Path) -> io::Result<()> {
+    if folder.join("wit/deps").exists() {
+        return Ok(());
+    }
+    for file in wit_deps() {
+        let path = folder.join(file.path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, file.text)?;
+    }
+    Ok(())
+}
+
+fn wit_deps() -> impl Iterator<Item = ProjectFile> {
+    WIT.iter().map(|(path, text)| {
         let path = match path.strip_prefix("deps/") {
             Some(host) => format!("wit/deps/{host}"),
             None => format!("wit/deps/adapter/{path}"),
         };
         ProjectFile::new(path, *text)
-    }));
-    files
+    })
 }
 
 fn world(new: &NewProject) -> String {

@@ -3,11 +3,12 @@ use std::time::Instant;
 
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline};
 
-use crate::Limits;
 use crate::batch::SeriesInterner;
 use crate::bindings::exports::mixmesh::adapter as exports;
 use crate::handler::Surroundings;
 use crate::imports::SeriesTable;
+use crate::wasi::EmptyContext;
+use crate::{Import, Limits};
 
 /// What a guest may hand to the host in one call, in bytes: the lines of a batch whose texts are as long
 /// as they can be and need escaping, and the labels of a batch of new series, fit.
@@ -42,6 +43,8 @@ pub(crate) struct GuestState {
     pub(crate) surroundings: Arc<Surroundings>,
     /// Series of the host that the guest knows by id.
     pub(crate) interned: SeriesTable,
+    /// Missing when the component does not import WASI.
+    pub(crate) wasi: Option<Box<EmptyContext>>,
     /// While the guest is being configured, what it has named so far.
     pub(crate) naming: Option<Naming>,
     limiter: Limiter,
@@ -67,12 +70,17 @@ impl GuestState {
     /// A store whose guest gives the thread back every millisecond and ends at its deadline.
     pub(crate) fn store(
         engine: &wasmtime::Engine,
+        imports: &[Import],
         surroundings: &Arc<Surroundings>,
         limits: &Limits,
     ) -> Store<Self> {
         let state = Self {
             surroundings: Arc::clone(surroundings),
             interned: SeriesTable::default(),
+            wasi: imports
+                .iter()
+                .any(Import::is_wasi)
+                .then(|| Box::new(EmptyContext::new(surroundings))),
             naming: Some(Naming::default()),
             limiter: Limiter {
                 memory: limits.memory,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mesh_attributes::ValueType;
 
-use crate::Template;
+use crate::{Component, Template};
 
 /// An instance by its place in [`HandlerSpec::instances`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,7 +80,22 @@ impl Limits {
     const OUTBOUND_QUEUE: usize = 16 << 20;
     const OUTBOUND_DEADLINE: Duration = Duration::from_secs(30);
     const LOG_RATE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+    /// An interpreter's heap is 6 to 8 MiB, and a call of it a tenth of a millisecond: two do what one core
+    /// can, and one answers while the other is replaced.
+    const LARGE_INSTANCES: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
     const LEAST_INSTANCES: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
+}
+
+impl Limits {
+    /// The defaults for handlers of a component: those of [`Limits::default`], but two instances when it is
+    /// [large](Component::is_large).
+    pub fn default_for(component: &Component) -> Self {
+        let limits = Self::default();
+        if component.is_large() {
+            return Self { instances: Self::LARGE_INSTANCES, ..limits };
+        }
+        limits
+    }
 }
 
 impl Default for Limits {

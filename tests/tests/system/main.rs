@@ -17,6 +17,7 @@ mod grpc_port;
 mod hostile;
 mod operations;
 mod outage;
+mod policies;
 mod readings;
 mod reporting;
 mod reports;

@@ -4,6 +4,9 @@
 //! and which tools that takes. What a new adapter does, its cases, its example and its README are the same
 //! in all languages, so that a reader of one can read the others.
 
+mod c;
+mod js;
+mod python;
 mod rust;
 mod tool;
 
@@ -20,6 +23,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Language {
     /// With the SDK, which comes with the project.
     Rust,
+    /// With componentize-js.
+    Js,
+    /// With componentize-py.
+    Python,
+    /// With clang and wasi-libc.
+    C,
 }
 
 /// What a new project is made from.
@@ -61,6 +70,9 @@ impl Language {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Js => "js",
+            Self::Python => "python",
+            Self::C => "c",
         }
     }
 
@@ -71,6 +83,9 @@ impl Language {
     pub(crate) fn files(self, new: &NewProject) -> Result<Vec<ProjectFile>> {
         match self {
             Self::Rust => rust::files(new),
+            Self::Js => js::files(new),
+            Self::Python => python::files(new),
+            Self::C => c::files(new),
         }
     }
 
@@ -82,6 +97,9 @@ impl Language {
     pub(crate) fn build(self, name: &str, folder: &Path) -> Result<Vec<u8>> {
         match self {
             Self::Rust => rust::build(name, folder),
+            Self::Js => js::build(name, folder),
+            Self::Python => python::build(name, folder),
+            Self::C => c::build(name, folder),
         }
     }
 
@@ -89,6 +107,9 @@ impl Language {
     pub(crate) fn tools(self) -> Vec<Tool> {
         match self {
             Self::Rust => rust::tools(),
+            Self::Js => js::tools(),
+            Self::Python => python::tools(),
+            Self::C => c::tools(),
         }
     }
 }

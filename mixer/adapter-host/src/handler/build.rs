@@ -15,7 +15,7 @@ use crate::bindings::mixmesh::adapter::types;
 use crate::counters::Place;
 use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
-use crate::lists::{Fetching, Lists};
+use crate::lists::Fetching;
 use crate::log_stream::Target;
 use crate::outbound::Sending;
 use crate::template::VERSION;
@@ -33,8 +33,8 @@ struct Outside {
 }
 
 impl Handler {
-    /// Makes the first instance of the component and has it take the configuration. Nothing outside the
-    /// handler has changed when this fails; when it works, the handler's metrics take the place of those
+    /// Makes the first instance of the component – of a [large](Component::is_large) one all that there may
+    /// be – and has it take the configuration. Nothing outside the handler has changed when this fails; when it works, the handler's metrics take the place of those
     /// of an earlier handler with its name.
     ///
     /// # Errors
@@ -46,7 +46,12 @@ impl Handler {
         spec: HandlerSpec,
     ) -> Result<Arc<Self>, BuildError> {
         let handler = Self::prepare(host, component, spec)?;
-        let first = handler.instantiate().await?;
+        let mut made = vec![handler.instantiate().await?];
+        if handler.pool.keeper().is_some() {
+            for _ in 1..handler.pool.size() {
+                made.push(handler.instantiate().await?);
+            }
+        }
         let started = handler.prepare_outside(host).await?;
         let limits = &handler.spec.limits;
         let surroundings = &handler.surroundings;
@@ -74,7 +79,12 @@ impl Handler {
             handler.surroundings.targets.start(targets, &Arc::downgrade(&handler));
             handler.surroundings.lists.start(documents).await;
         }
-        handler.pool.put(first);
+        for guest in made {
+            handler.pool.add(guest);
+        }
+        if let Some(keeper) = handler.pool.keeper() {
+            keeper.start(&handler);
+        }
         Ok(handler)
     }
 
@@ -125,7 +135,7 @@ impl Handler {
         Ok(Self {
             parameters: spec.params.to_string(),
             surroundings: Arc::new(surroundings),
-            pool: Pool::new(spec.limits.instances.get()),
+            pool: Pool::new(spec.limits.instances.get(), component.is_large()),
             breaker: Breaker::default(),
             counts: Counts::default(),
             is_closing: AtomicBool::new(false),
@@ -168,7 +178,12 @@ impl Handler {
     pub(super) async fn instantiate(&self) -> Result<Guest, BuildError> {
         let limit = self.spec.limits.setup_deadline;
         let pre = &self.component.instance_pre;
-        let mut store = GuestState::store(pre.engine(), &self.surroundings, &self.spec.limits);
+        let mut store = GuestState::store(
+            pre.engine(),
+            self.component.imports(),
+            &self.surroundings,
+            &self.spec.limits,
+        );
         let deadline = Instant::now() + limit;
         guest::arm(&mut store, std::time::Instant::now() + limit);
         let instance = match timeout_at(deadline, pre.instantiate_async(&mut store)).await {
