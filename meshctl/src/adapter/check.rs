@@ -37,7 +37,7 @@ impl Check {
         let _capture = Capture::install();
         let verdicts = match load(&file, cache()) {
             Err(error) => vec![Verdict::broken(LOADS, format!("{error:#}"))],
-            Ok(loaded) => Probe::new(loaded, suite)?.verdicts().await,
+            Ok(loaded) => Probe::new(loaded, suite)?.verdicts().await?,
         };
         let mut breaks = false;
         for Verdict { rule, outcome } in &verdicts {

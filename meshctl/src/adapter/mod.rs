@@ -1,6 +1,7 @@
 //! `meshctl adapter`: what an author of adapters needs, from an empty folder to a component that Mixer
 //! runs.
 
+mod bench;
 mod build;
 mod case;
 mod check;
@@ -34,6 +35,8 @@ pub(crate) enum Adapter {
     Inspect(inspect::Inspect),
     /// Hold a component against the contract of adapters. Exits with 1 when it breaks a MUST.
     Check(check::Check),
+    /// Measure the calls of an adapter's cases, reports in batches of 1 and 100.
+    Bench(bench::Bench),
     /// Say which languages' tools are there, and how to get those that are missing.
     Doctor(doctor::Doctor),
 }
@@ -46,6 +49,7 @@ impl Adapter {
             Self::Test(test) => test.run().await,
             Self::Inspect(inspect) => inspect.run(),
             Self::Check(check) => check.run().await,
+            Self::Bench(bench) => bench.run().await,
             Self::Doctor(doctor) => doctor.run(),
         }
     }

@@ -8,7 +8,7 @@ use adapter_host::{BuildError, CallError, Handler, HandlerSpec, Limits};
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
-use super::case::{Odd, Suite};
+use super::case::{Odd, Servers, Suite};
 use super::contract::{
     CONFIGURES_AGAIN, DESCRIBES, DOCUMENTED, EMPTY_REPORT, IN_TIME, LOADS, NO_INSTANCES,
     ODD_VALUES, Rule, SAME_ANSWERS, SAME_TARGETS, SCHEMA, UNKNOWN, WHOLE_ANSWERS, WRONG_TYPES,
@@ -35,6 +35,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Probe {
     loaded: Loaded,
     suite: Suite,
+    /// What the parameters of cases name; they end with it.
+    servers: Option<Servers>,
     /// For what the adapter writes.
     scratch: tempfile::TempDir,
     /// Parameters that the adapter takes together with the suite's instances; `None`: none is known.
@@ -100,14 +102,21 @@ impl Probe {
     pub(crate) fn new(loaded: Loaded, suite: Option<Suite>) -> Result<Self> {
         let suite = suite.unwrap_or_else(|| Suite::made_up(loaded.component.templates()));
         let scratch = tempfile::tempdir().context("make a temporary folder")?;
-        Ok(Self { loaded, suite, scratch, taken: None })
+        Ok(Self { loaded, suite, servers: None, scratch, taken: None })
     }
 
     /// What became of each rule.
-    pub(crate) async fn verdicts(mut self) -> Vec<Verdict> {
+    ///
+    /// # Errors
+    /// When the back ends of the cases cannot be started.
+    pub(crate) async fn verdicts(mut self) -> Result<Vec<Verdict>> {
+        self.servers = Some(self.suite.servers().await?);
         let mut verdicts = vec![Verdict::new(LOADS, None), self.describes()];
         verdicts.extend(self.schema());
-        for parameters in self.suite.parameters() {
+        for mut parameters in self.suite.parameters() {
+            if let Some(servers) = &self.servers {
+                servers.fill_in(&mut parameters);
+            }
             if self.validate(parameters.clone(), true).await.is_ok() {
                 self.taken = Some(parameters);
                 break;
@@ -128,7 +137,7 @@ impl Probe {
                 SAME_TARGETS,
             ];
             verdicts.extend(rules.map(|rule| Verdict::not_judged(rule, why)));
-            return verdicts;
+            return Ok(verdicts);
         };
         match (self.handler(&parameters, "a").await, self.handler(&parameters, "b").await) {
             (Ok(one), Ok(other)) => {
@@ -141,7 +150,7 @@ impl Probe {
                 verdicts.push(Verdict::broken(CONFIGURES_AGAIN, error.to_string()));
             }
         }
-        verdicts
+        Ok(verdicts)
     }
 
     fn describes(&self) -> Verdict {

@@ -155,7 +155,7 @@ impl Answer {
                 let output: Map<String, Value> = result
                     .output
                     .iter()
-                    .map(|(name, value)| ((*name).to_owned(), show(value)))
+                    .map(|(name, value)| (name.clone().into_owned(), show(value)))
                     .collect();
                 let uses = match result.valid_use_count {
                     ..0 => json!("unlimited"),

@@ -80,6 +80,22 @@ impl Call {
         format!("{} {} of {count} elements", self.origin, self.kind)
     }
 
+    /// The call with `count` elements, its own ones over and over.
+    pub(crate) fn in_batches_of(&self, count: usize) -> Self {
+        let values = self.values.iter().cycle().take(count).cloned().collect();
+        Self { values, ..self.clone() }
+    }
+
+    /// Whether it is a report.
+    pub(crate) fn is_report(&self) -> bool {
+        self.kind == Kind::Report
+    }
+
+    /// `check`, `report`, `quota` or `generate`.
+    pub(crate) fn kind_name(&self) -> String {
+        self.kind.to_string()
+    }
+
     /// Whether its answer may depend on the configuration and the values alone.
     pub(crate) fn is_repeatable(&self) -> bool {
         matches!(self.kind, Kind::Check | Kind::Generate)

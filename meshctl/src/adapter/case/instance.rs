@@ -23,6 +23,11 @@ pub(crate) struct Instance {
 pub(super) struct Values(BTreeMap<String, OwnedValue>);
 
 impl Instance {
+    /// `name.instance.namespace`.
+    pub(crate) fn name(&self) -> &str {
+        &self.decl.name
+    }
+
     /// Reads a declaration; `name` is that in the case file.
     ///
     /// # Errors

@@ -16,7 +16,9 @@ mod server;
 mod suite;
 mod value;
 
+pub(crate) use self::call::Call;
 pub(crate) use self::capture::Capture;
 pub(crate) use self::odd::Odd;
 pub(crate) use self::run::Runner;
+pub(crate) use self::server::Servers;
 pub(crate) use self::suite::Suite;

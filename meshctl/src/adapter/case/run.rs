@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep};
 use super::super::host::stream_to;
 use super::Capture;
 use super::mismatch::{Difference, Mismatch, list_differences};
-use super::server::Servers;
 use super::suite::{Case, Suite};
 
 /// A tool's cases are not requests: a loaded machine must not fail them.
@@ -59,9 +58,7 @@ impl Runner {
         self.capture.take();
         let mut mismatches = Vec::new();
         let stream = self.scratch.path().join(format!("{number}.log"));
-        let servers = Servers::start(&suite.servers).await?;
-        let mut params = case.parameters.clone();
-        servers.fill_in(&mut params);
+        let (servers, mut params) = suite.start(case).await?;
         stream_to(&self.component, &mut params, &stream);
         let spec = HandlerSpec {
             name: format!("case-{number}.default"),

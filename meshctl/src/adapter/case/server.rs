@@ -27,7 +27,7 @@ pub(super) enum ServerKind {
 }
 
 /// The back ends of a case. They end with it.
-pub(super) struct Servers {
+pub(crate) struct Servers {
     running: BTreeMap<String, Server>,
     /// Dropped last: it ends the tasks.
     _tasks: JoinSet<()>,
@@ -83,7 +83,7 @@ impl Servers {
     }
 
     /// Puts addresses in the place of `$NAME` in the texts of parameters.
-    pub(super) fn fill_in(&self, parameters: &mut Value) {
+    pub(crate) fn fill_in(&self, parameters: &mut Value) {
         match parameters {
             Value::String(text) => {
                 // Longer names first: `$ab` is not `$a` with a `b`.

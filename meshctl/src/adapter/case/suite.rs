@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use adapter_host::{InstanceDecl, InstanceIndex};
@@ -10,7 +10,7 @@ use super::answer::Expected;
 use super::call::{Asked, Call, Kind};
 use super::document::{Document, WrittenCall, WrittenCase};
 use super::instance::Instance;
-use super::server::ServerKind;
+use super::server::{ServerKind, Servers};
 
 /// A case file.
 #[derive(Debug)]
@@ -82,6 +82,36 @@ impl Suite {
         let mut parameters: Vec<Value> = taken.map(|case| case.parameters.clone()).collect();
         parameters.push(Value::Object(Map::new()));
         parameters
+    }
+
+    /// The cases that make a handler, with the first call of each instance.
+    pub(crate) fn measurable(&self) -> Vec<(&Case, Vec<&Call>)> {
+        let mut seen = BTreeSet::new();
+        let cases = self.cases.iter().filter(|case| case.problems.is_none());
+        let with_calls = cases.map(|case| {
+            let calls = case.calls.iter().filter(|call| !call.values.is_empty());
+            (case, calls.filter(|call| seen.insert(call.instance.0)).collect::<Vec<_>>())
+        });
+        with_calls.filter(|(_, calls)| !calls.is_empty()).collect()
+    }
+
+    /// Starts the back ends of the cases.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub(crate) async fn servers(&self) -> Result<Servers> {
+        Servers::start(&self.servers).await
+    }
+
+    /// Starts the back ends of a case and puts their addresses into its parameters.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub(crate) async fn start(&self, case: &Case) -> Result<(Servers, Value)> {
+        let servers = self.servers().await?;
+        let mut parameters = case.parameters.clone();
+        servers.fill_in(&mut parameters);
+        Ok((servers, parameters))
     }
 
     /// The calls of all cases.
