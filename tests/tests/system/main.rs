@@ -4,6 +4,7 @@
 //! folder. Counters are read from Envoy's and Mixer's own pages; nothing is taken from what the test
 //! believes.
 
+mod authors;
 mod backends;
 mod caches;
 mod certificates;
