@@ -168,6 +168,16 @@ pub enum CallError {
         /// The time it had.
         limit: Duration,
     },
+    /// The adapter runs in another process, which could not be reached or broke off.
+    #[error("adapter at {address} cannot be reached: {message}")]
+    Unreachable {
+        /// Where it was looked for.
+        address: String,
+        /// What the connection failed of.
+        message: String,
+        /// Whether it is sure that the adapter never saw the call.
+        undelivered: bool,
+    },
     /// The adapter failed several times in a row and is not called for now.
     #[error("adapter failed {failures} times in a row, it is tried again within {next_probe:?}")]
     BreakerOpen {
@@ -237,6 +247,7 @@ impl CallError {
         match self {
             Self::Trap { .. } => "trap",
             Self::Deadline { .. } => "deadline",
+            Self::Unreachable { .. } => "unreachable",
             Self::BreakerOpen { .. } => "breaker_open",
             Self::Exhausted { .. } | Self::HostFull => "exhausted",
             Self::Refused { .. } => "refused",

@@ -36,7 +36,8 @@ pub use self::component::{Component, Import};
 pub use self::description::Description;
 pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
 pub use self::handler::{
-    CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,
+    Attempt, Breaker, CheckResult, DirectResponse, Handler, HandlerStatus, Open, QuotaGrant,
+    QuotaRequest, bounded_text, bounded_values,
 };
 pub use self::host::{AdapterHost, HostOptions};
 pub use self::lists::{Fetches, ListStatus};

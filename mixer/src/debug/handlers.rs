@@ -30,10 +30,11 @@ fn handler(unit: &HandlerUnit) -> Value {
     match &unit.state {
         HandlerState::Built { built, .. } => {
             value["state"] = "built".into();
-            value["templates"] = json!(built.templates);
+            let templates = built.templates.iter().map(|template| template.name.as_str());
+            value["templates"] = templates.collect();
             let instances = built.instances.iter().map(|instance| instance.name.as_str());
             value["instances"] = instances.collect();
-            value["status"] = json!(built.handler.status());
+            value["status"] = json!(built.engine.status());
         }
         HandlerState::Missing { why } => {
             value["state"] = "missing".into();

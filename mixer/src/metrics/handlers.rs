@@ -21,10 +21,12 @@ pub(crate) struct HandlerMetrics {
 
 type Read = fn(&HandlerStatus) -> u64;
 
-const STATUS: [(Name, Read); 15] = [
+const STATUS: [(Name, Read); 17] = [
     (Name::AdapterCalls, |status| status.calls),
     (Name::AdapterTraps, |status| status.traps),
     (Name::AdapterDeadlines, |status| status.deadlines),
+    (Name::AdapterUnreachable, |status| status.unreachable),
+    (Name::AdapterRetries, |status| status.retries),
     (Name::AdapterExhausted, |status| status.exhausted),
     (Name::AdapterRefused, |status| status.refused_by_breaker),
     (Name::AdapterBreakerOpen, |status| u64::from(status.breaker_open)),
@@ -38,9 +40,6 @@ const STATUS: [(Name, Read); 15] = [
     (Name::AdapterLogRefused, |status| status.log_writes_refused),
     (Name::AdapterLogLost, |status| status.log_writes_lost),
 ];
-
-/// The templates whose instances are reported; all others take part in a check.
-const REPORT: [&str; 5] = ["metric", "logentry", "tracespan", "edge", "reportnothing"];
 
 const OTHERS: [Name; 6] = [
     Name::DispatchSeconds,
@@ -72,7 +71,7 @@ impl HandlerMetrics {
         let statuses: Vec<(&HandlerUnit, HandlerStatus)> = units
             .iter()
             .filter_map(|unit| match &unit.state {
-                HandlerState::Built { built, .. } => Some((*unit, built.handler.status())),
+                HandlerState::Built { built, .. } => Some((*unit, built.engine.status())),
                 HandlerState::Missing { .. } => None,
             })
             .collect();
@@ -97,8 +96,7 @@ impl HandlerMetrics {
         let varieties = [("check", true), ("report", false)].map(|(variety, checks)| {
             let takes = |unit: &&&HandlerUnit| match &unit.state {
                 HandlerState::Built { built, .. } => {
-                    let is_check = |name: &str| !REPORT.contains(&name);
-                    built.templates.iter().any(|template| is_check(template.name()) == checks)
+                    built.templates.iter().any(|template| template.is_report != checks)
                 }
                 HandlerState::Missing { .. } => false,
             };

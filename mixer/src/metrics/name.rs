@@ -130,6 +130,8 @@ table! {
     AdapterCalls Counter "mixer_adapter_calls_total" ["handler", "adapter"] 1000 "Calls of an adapter that were asked for."
     AdapterTraps Counter "mixer_adapter_traps_total" ["handler", "adapter"] 1000 "Calls that ended in a crash of the adapter, or for which no instance could be made."
     AdapterDeadlines Counter "mixer_adapter_deadlines_total" ["handler", "adapter"] 1000 "Calls that were cancelled at their deadline."
+    AdapterUnreachable Counter "mixer_adapter_unreachable_total" ["handler", "adapter"] 1000 "Calls that an adapter in another process did not get, or broke off."
+    AdapterRetries Counter "mixer_adapter_retries_total" ["handler", "adapter"] 1000 "Reports sent again because an adapter in another process did not get them."
     AdapterExhausted Counter "mixer_adapter_exhausted_total" ["handler", "adapter"] 1000 "Calls that found no instance of the component in time."
     AdapterRefused Counter "mixer_adapter_breaker_refusals_total" ["handler", "adapter"] 1000 "Calls refused because the adapter had failed too often."
     AdapterBreakerOpen Gauge "mixer_adapter_breaker_open" ["handler", "adapter"] 1000 "Whether calls are refused now."

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use adapter_host::{
-    AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits,
+    AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits, Variety,
 };
 use mesh_config::{CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
 use serde_json::Value;
@@ -25,10 +25,13 @@ use super::assemble::{Parts, assemble};
 use super::digest::Canonical;
 use super::draft::Draft;
 use super::instances::CompiledInstance;
+use super::remote::Adapter;
 use super::{Announcement, Policy};
 use crate::check_cache::NamespaceShapes;
-use crate::handlers::{BuiltHandler, HandlerUnit};
+use crate::engine::Engine;
+use crate::handlers::{BuiltHandler, HandlerUnit, TakenInstance, TakenTemplate};
 use crate::metrics::Metrics;
+use crate::native::NativeAdapters;
 
 /// Compiles configurations, each on what the ones before it left: handlers that did not change go on.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ pub struct PolicyBuilder {
     adapters: PathBuf,
     /// Adapters that were loaded, so that an edit compiles none again.
     components: HashMap<CompiledAdapter, (FileStamp, Arc<Component>)>,
+    pub(super) natives: NativeAdapters,
+    /// Whether adapters in other processes are asked about their parameters.
+    pub(super) asks: bool,
     root_namespace: String,
     metrics: Metrics,
     /// The tasks that work off the queues of handlers.
@@ -65,6 +71,8 @@ impl PolicyBuilder {
             host: Arc::new(host),
             adapters,
             components: HashMap::new(),
+            natives: NativeAdapters::default(),
+            asks: true,
             root_namespace: root_namespace.to_owned(),
             metrics,
             workers: JoinSet::new(),
@@ -160,21 +168,26 @@ impl PolicyBuilder {
         draft: &Draft,
     ) -> Result<Arc<HandlerUnit>, Vec<Problem>> {
         let Spec::Handler(spec) = &resource.spec else { return Err(Vec::new()) };
-        let Some(adapter) = spec.adapter.compiled() else {
-            let name = spec.adapter.name();
-            let cause = format!("adapter {name} runs in another process, which is not supported");
-            return Err(vec![problem(resource, cause)]);
+        let wanted: Vec<&CompiledInstance> =
+            instances.iter().filter_map(|key| draft.instances.get(key)).collect();
+        let adapter = match self.adapter_for(resource, spec, draft)? {
+            Adapter::Component(adapter) => adapter,
+            Adapter::Remote(adapter) => {
+                return self.try_remote(resource, spec, adapter, &wanted, old).await;
+            }
+            Adapter::Native(name, adapter) => {
+                return self.try_native(resource, spec, (&name, adapter), &wanted, old).await;
+            }
         };
         let component =
             self.component(adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
-        let instances: Vec<&CompiledInstance> =
-            instances.iter().filter_map(|key| draft.instances.get(key)).collect();
         let templates = component.templates().to_vec();
         // The others are told to whoever wrote the rule.
-        let instances: Vec<InstanceDecl> = instances
+        let instances: Vec<InstanceDecl> = wanted
             .into_iter()
-            .filter(|instance| templates.contains(&instance.decl.template))
-            .map(|instance| instance.decl.clone())
+            .filter_map(|instance| instance.component.as_ref())
+            .filter(|(decl, _)| templates.contains(&decl.template))
+            .map(|(decl, _)| decl.clone())
             .collect();
         let mut signature = Canonical::new();
         signature.add(component.digest());
@@ -183,12 +196,8 @@ impl PolicyBuilder {
             signature.add(format!("{instance:?}"));
         }
         let signature = signature.finish();
-        if let Some(old) = old
-            && old.signature == signature
-            && old.is_built()
-        {
-            self.metrics.handlers_reused.inc();
-            return Ok(Arc::clone(old));
+        if let Some(old) = self.reusable(old, signature) {
+            return Ok(old);
         }
         let name = resource.key.handler_label();
         let handler_spec = HandlerSpec {
@@ -200,12 +209,60 @@ impl PolicyBuilder {
         let handler = Handler::build(&self.host, component, handler_spec)
             .await
             .map_err(|cause| build_problems(resource, &cause))?;
+        let templates = templates.iter().map(|template| TakenTemplate {
+            name: template.name().to_owned(),
+            is_report: template.variety() == Variety::Report,
+        });
+        let instances = instances.into_iter().map(|decl| TakenInstance {
+            name: decl.name,
+            template: decl.template.name().to_owned(),
+        });
+        let built = BuiltHandler {
+            engine: Engine::Component(handler),
+            templates: templates.collect(),
+            instances: instances.collect(),
+        };
+        Ok(self.put_to_work(name, adapter.name(), signature, built))
+    }
+
+    /// The handler that is there, if it is the one that is wanted.
+    pub(super) fn reusable(
+        &self,
+        old: Option<&Arc<HandlerUnit>>,
+        signature: [u8; 32],
+    ) -> Option<Arc<HandlerUnit>> {
+        let old = old.filter(|old| old.signature == signature && old.is_built())?;
+        self.metrics.handlers_reused.inc();
+        Some(Arc::clone(old))
+    }
+
+    /// Starts the work of a handler that was built.
+    pub(super) fn put_to_work(
+        &mut self,
+        name: String,
+        adapter: &str,
+        signature: [u8; 32],
+        built: BuiltHandler,
+    ) -> Arc<HandlerUnit> {
         self.metrics.handlers_built.inc();
-        info!(handler = name, adapter = adapter.name(), "a handler is built");
-        let unit = BuiltHandler { handler, templates, instances };
-        let adapter = adapter.name().to_owned();
+        info!(handler = name, adapter, "a handler is built");
         let workers = &mut self.workers;
-        Ok(Arc::new(HandlerUnit::built(name, adapter, signature, unit, workers, &self.metrics)))
+        let adapter = adapter.to_owned();
+        Arc::new(HandlerUnit::built(name, adapter, signature, built, workers, &self.metrics))
+    }
+
+    /// With adapters in Rust, by name: they are found before all others.
+    #[must_use]
+    pub fn with_natives(mut self, natives: NativeAdapters) -> Self {
+        self.natives = natives;
+        self
+    }
+
+    /// For configuration that is only looked at: no adapter in another process is asked about it.
+    #[must_use]
+    pub(crate) fn asking_nobody(mut self) -> Self {
+        self.asks = false;
+        self
     }
 
     /// The adapter's component, loaded again when its file changed. Compiling takes its time, on a thread
@@ -298,12 +355,12 @@ fn lower_camel_case(name: &str) -> String {
     camel
 }
 
-fn problem(resource: &Resource, message: String) -> Problem {
+pub(super) fn problem(resource: &Resource, message: String) -> Problem {
     Problem { origin: resource.origin.clone(), object: Some(resource.key.clone()), message }
 }
 
 /// Each parameter that the adapter refuses, at its line.
-fn build_problems(resource: &Resource, cause: &BuildError) -> Vec<Problem> {
+pub(super) fn build_problems(resource: &Resource, cause: &BuildError) -> Vec<Problem> {
     let (BuildError::Refused { problems }, Spec::Handler(spec)) = (cause, &resource.spec) else {
         return vec![problem(resource, cause.to_string())];
     };

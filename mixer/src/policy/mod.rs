@@ -3,12 +3,15 @@
 mod announcement;
 mod assemble;
 mod builder;
+mod declared;
 mod digest;
 mod draft;
 mod generation;
 mod headers;
 mod instances;
 mod link;
+mod open;
+mod remote;
 pub(crate) mod rule;
 mod sampling;
 

@@ -121,7 +121,7 @@ pub(crate) struct GenerateInput {
 }
 
 /// An attribute made of a generator's output.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Binding {
     pub(crate) attribute: AttributeName,
     pub(crate) value: Field,
@@ -144,20 +144,25 @@ pub(crate) enum ReportInput {
         variables: Vec<Field>,
     },
     Nothing,
+    /// For adapters that are no components: the fields of the instance's shape.
+    Row {
+        template: Arc<str>,
+        fields: Vec<Field>,
+    },
 }
 
 impl Field {
     /// The type of its values; STRING when it is not set.
     pub(crate) fn value_type(&self) -> ValueType {
-        self.expression.as_ref().map_or(ValueType::String, Expression::value_type)
+        self.expression.as_deref().map_or(ValueType::String, Expression::value_type)
     }
 }
 
 /// One field of an instance.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Field {
     /// As in the configuration, such as `dimensions.source`.
     pub(crate) name: String,
     /// `None` when the field is not set: it has its type's zero value.
-    pub(crate) expression: Option<Expression>,
+    pub(crate) expression: Option<Arc<Expression>>,
 }

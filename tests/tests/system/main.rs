@@ -18,6 +18,7 @@ mod hostile;
 mod languages;
 mod operations;
 mod outage;
+mod policies;
 mod readings;
 mod reporting;
 mod reports;

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use mesh_attributes::OwnedValue;
 
 use super::Handler;
@@ -23,8 +25,8 @@ pub struct CheckResult {
     pub valid_use_count: i32,
     /// What the client of a denied request is sent.
     pub direct_response: Option<DirectResponse>,
-    /// Values under the names of [`Template::outputs`], for header operations.
-    pub output: Vec<(&'static str, OwnedValue)>,
+    /// Values under the names of the template's outputs, for header operations.
+    pub output: Vec<(Cow<'static, str>, OwnedValue)>,
 }
 
 impl Handler {
@@ -112,7 +114,7 @@ impl Handler {
         // No header operation follows a denial.
         if let Some(value) = output.filter(|_| result.code == 0) {
             let value = exact(value).map_err(|why| self.refusal(why.into()))?;
-            result.output.push(("value", OwnedValue::String(value)));
+            result.output.push(("value".into(), OwnedValue::String(value)));
         }
         Ok(result)
     }

@@ -1,6 +1,7 @@
 //! A handler: an adapter with its configuration, ready to be called.
 
 mod allocate;
+mod bounded;
 mod breaker;
 mod build;
 mod check;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::allocate::{QuotaGrant, QuotaRequest};
-use self::breaker::Breaker;
+pub use self::bounded::{bounded_text, bounded_values};
+pub use self::breaker::{Attempt, Breaker, Open};
 pub use self::check::CheckResult;
 use self::pool::Pool;
 pub use self::response::DirectResponse;

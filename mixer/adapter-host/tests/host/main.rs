@@ -8,6 +8,7 @@ mod excess;
 mod fixture;
 mod hostile;
 mod large;
+mod lists;
 mod outbound;
 mod quota;
 mod reports;
