@@ -196,7 +196,7 @@ fn probes() -> Result<(Mesh, Vec<ExampleAdapter>)> {
 
 fn say(mesh: &Mesh, place: Place, word: &str) -> Result<(u16, String)> {
     let answer = mesh.get("/", &[(&format!("x-{}", place.named), word)])?;
-    Ok((answer.status, answer.text().into_owned()))
+    Ok((answer.status, answer.text()))
 }
 
 #[test]
