@@ -99,12 +99,19 @@ impl Engine {
         }
     }
 
-    /// Waits for the calls under way, and lets go of what the adapter holds.
-    pub(crate) async fn close(&self) {
+    /// Waits for the calls under way, and lets go of what the adapter holds. Returns the elements that were
+    /// still to be sent to other systems, and are lost.
+    pub(crate) async fn close(&self) -> u64 {
         match self {
             Self::Component(handler) => handler.close().await,
-            Self::Remote(handler) => handler.close().await,
-            Self::Native(handler) => handler.close(),
+            Self::Remote(handler) => {
+                handler.close().await;
+                0
+            }
+            Self::Native(handler) => {
+                handler.close();
+                0
+            }
         }
     }
 }

@@ -380,7 +380,8 @@ async fn work_off(
             }
         }
     }
-    engine.close().await;
+    let lost = engine.close().await;
+    metrics.report_elements_lost.with_label_values(&["outbound_closed"]).inc_by(lost);
     metrics.handlers_closed.inc();
     info!(handler = name, "a handler that no rule uses any more is closed");
 }

@@ -10,6 +10,7 @@ mod front;
 mod grpc;
 mod handlers;
 mod name;
+mod outside;
 mod registrar;
 mod shedding;
 mod state;

@@ -96,9 +96,10 @@ pub struct Options {
     pub root_namespace: String,
 
     /// Where the adapter `kubernetesenv` learns of workloads: a file of Kubernetes pods in YAML, such as
-    /// `kubectl get pods -A -o yaml` writes, or a folder of such files. Changes take effect within two
-    /// seconds. Without it no workload is known.
-    #[arg(long, value_name = "FILE|DIR")]
+    /// `kubectl get pods -A -o yaml` writes, or a folder of such files, where changes take effect within
+    /// two seconds; or `k8s://[?namespace=A,B&kubeconfig=FILE&context=NAME]`, the pods of the API server,
+    /// watched. Without it no workload is known.
+    #[arg(long, value_name = "FILE|DIR|URL")]
     pub workloads: Option<WorkloadSource>,
 
     /// Bound of the check cache in bytes; 0 turns it off.

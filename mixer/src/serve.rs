@@ -14,7 +14,7 @@ use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
 };
-use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
+use mixer_workloads::{WorkloadMetrics, Workloads};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -89,10 +89,9 @@ pub async fn serve_with(
     })?;
     let series = Arc::clone(host.series());
     let workloads = match &options.workloads {
-        Some(WorkloadSource::Files(path)) => {
+        Some(source) => {
             let exported = WorkloadMetrics::register(metrics.registry())?;
-            let index = Arc::clone(host.workloads());
-            Some(FileWorkloads::open(path.clone(), index, exported)?)
+            Some(Workloads::open(source, Arc::clone(host.workloads()), exported).await?)
         }
         None => None,
     };

@@ -98,6 +98,21 @@ impl Layout {
         self.setup().join("kube-apiserver")
     }
 
+    /// The folder with clang for WebAssembly: programs in `bin`, wasi-libc in `sysroot`.
+    pub fn clang_wasm(&self) -> PathBuf {
+        self.target().join("clang-wasm")
+    }
+
+    /// The folder whose `node_modules` has componentize-js. Projects below it find it.
+    pub fn componentize_js(&self) -> PathBuf {
+        self.target().join("componentize-js")
+    }
+
+    /// The folder whose `.venv` has componentize-py. Projects below it find it.
+    pub fn componentize_py(&self) -> PathBuf {
+        self.target().join("componentize-py")
+    }
+
     /// Prometheus as set-up found or unpacked it.
     pub fn prometheus(&self) -> PathBuf {
         self.setup().join("prometheus")
@@ -106,6 +121,16 @@ impl Layout {
     /// Redis as set-up found or unpacked it.
     pub fn redis(&self) -> PathBuf {
         self.setup().join("redis-server")
+    }
+
+    /// The folder in which npm has installed a package.
+    pub fn npm(&self, package: &str) -> PathBuf {
+        self.target().join("npm").join(package.trim_start_matches('@').replace('/', "-"))
+    }
+
+    /// That package in it.
+    pub fn npm_package(&self, package: &str) -> PathBuf {
+        self.npm(package).join("node_modules").join(package)
     }
 
     /// Zipkin's server.

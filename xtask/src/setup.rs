@@ -2,9 +2,13 @@
 //! is done; a step that was interrupted starts again.
 
 mod apt;
+mod clang_wasm;
+mod componentize_js;
+mod componentize_py;
 pub(crate) mod envoy;
 mod etcd;
 mod kube_apiserver;
+mod npm;
 mod package;
 mod prometheus;
 mod redis;
@@ -23,7 +27,8 @@ use crate::{adapters, progress};
 /// What to set up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also install Java and Maven from the distribution, for Zipkin; a missing part is a failure
+    /// Also install Java, Maven and Node.js from the distribution, and what compiles adapters in C,
+    /// JavaScript and Python; a missing part is a failure
     #[arg(long)]
     all: bool,
 }
@@ -35,7 +40,17 @@ pub(crate) struct Options {
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
-    let wanted = [Part::Etcd, Part::Prometheus, Part::Redis, Part::Zipkin];
+    let mut wanted = vec![
+        Part::Etcd,
+        Part::FluentServer,
+        Part::Prometheus,
+        Part::Redis,
+        Part::StatsD,
+        Part::Zipkin,
+    ];
+    if options.all {
+        wanted.extend(Part::LANGUAGES);
+    }
     let missing = parts(layout, &wanted, options.all);
     ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
@@ -50,17 +65,25 @@ pub(crate) fn mesh(layout: &Layout) -> Result<()> {
     adapters::run(layout)
 }
 
-/// Installs parts of the machine; `with_java` also what Zipkin needs from the distribution. Returns
+/// Installs parts of the machine; `with_runtimes` also what they run on, from the distribution. Returns
 /// those that cannot be had, having said why and how to get them.
-pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_java: bool) -> Vec<Part> {
+pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Vec<Part> {
     let lock = lock(layout);
     let install = |part: Part| match part {
+        Part::ClangWasm => clang_wasm::ensure_installed(layout),
+        Part::ComponentizeJs => componentize_js::ensure_installed(layout),
+        Part::ComponentizePy => componentize_py::ensure_installed(layout),
         Part::Envoy => envoy::ensure_installed(layout),
         Part::Etcd => etcd::ensure_installed(layout),
+        Part::FluentServer => {
+            let package = "@fluent-org/logger";
+            npm::ensure_installed(layout, part, package, "1.0.10", with_runtimes)
+        }
         Part::KubeApiserver => kube_apiserver::ensure_built(layout),
         Part::Prometheus => prometheus::ensure_installed(layout),
         Part::Redis => redis::ensure_installed(layout),
-        Part::Zipkin => zipkin::ensure_installed(layout, with_java),
+        Part::StatsD => npm::ensure_installed(layout, part, "statsd", "0.9.0", with_runtimes),
+        Part::Zipkin => zipkin::ensure_installed(layout, with_runtimes),
     };
     let mut missing = Vec::new();
     for part in wanted {

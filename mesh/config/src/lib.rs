@@ -32,7 +32,7 @@ pub use error::ConfigError;
 pub use etcd::EtcdSource;
 pub use folder::FolderSource;
 pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
-pub use kubernetes::KubernetesSource;
+pub use kubernetes::{KubernetesSource, kubernetes_client};
 pub use origin::{Origin, Problem, Text};
 pub use params::Params;
 pub use parse::{Parsed, parse};
@@ -50,6 +50,6 @@ pub use resource::{
 pub use set::{ConfigSet, Revision};
 pub use settings::{Setting, nearest_name, read_settings};
 pub use source::{
-    EtcdLocation, EtcdLogin, EtcdTls, KubernetesLocation, Source, SourceFeed, SourceLocation,
-    SourceStatus,
+    Backoff, EtcdLocation, EtcdLogin, EtcdTls, KubernetesLocation, Source, SourceFeed,
+    SourceLocation, SourceStatus,
 };

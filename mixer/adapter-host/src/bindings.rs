@@ -14,6 +14,8 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: false },
     imports: {
         "mixmesh:host/metrics": trappable,
+        "mixmesh:host/outbound": trappable,
+        "mixmesh:host/lists": trappable,
         // It may wait for Redis.
         "mixmesh:host/counters": async,
     },

@@ -62,7 +62,7 @@ pub enum HostError {
     },
     /// The component asks for something that adapters do not get.
     #[error(
-        "adapter {adapter} imports {import}: adapters get the interfaces of mixmesh:host@0.1.0 and nothing else"
+        "adapter {adapter} imports {import}: adapters get the interfaces of mixmesh:host@0.1.0, an empty WASI 0.2 without http, and nothing else"
     )]
     ForeignImport {
         /// The adapter's name.

@@ -31,7 +31,7 @@ pub struct HostOptions {
     pub max_memory: usize,
     /// The largest component file, in bytes.
     pub max_component: u64,
-    /// Whether the log streams and quota stores that handlers name are opened. A host that only validates
+    /// Whether the log streams, quota stores, targets and documents that handlers name are opened. A host that only validates
     /// configuration must not: files and servers belong to another machine.
     pub open_streams: bool,
     /// What the quota stores count.
@@ -60,8 +60,9 @@ pub struct AdapterHost {
 type Identity = (String, [u8; 32]);
 
 /// A component of `wit-component` consists of the adapter's module and two or three small ones that
-/// connect it.
-const MODULES_PER_COMPONENT: u32 = 8;
+/// connect it; one with Python has fourteen, its run time being linked when an instance is made. They are
+/// counted, nothing is set aside for them.
+const MODULES_PER_COMPONENT: u32 = 32;
 
 /// What the engine keeps about an instance besides its memory.
 const MAX_INSTANCE_SIZE: usize = 1 << 20;
@@ -141,7 +142,13 @@ impl AdapterHost {
             file: file.to_owned(),
             cause,
         })?;
-        let surroundings = Arc::new(Surroundings::new(self, name, Limits::default().log_rate));
+        let surroundings = Arc::new(Surroundings::new(
+            self,
+            name,
+            &serde_json::Value::Null,
+            &Limits::default(),
+            false,
+        ));
         let component =
             Component::link(name, digest, &compiled, &self.linker, &self.ticker, &surroundings)?;
         let component = Arc::new(component);
@@ -158,6 +165,11 @@ impl AdapterHost {
     /// What adapters can know of workloads; nothing unless somebody fills it.
     pub fn workloads(&self) -> &Arc<WorkloadIndex> {
         &self.workloads
+    }
+
+    /// Whether handlers may reach what lies outside.
+    pub(crate) fn opens_targets(&self) -> bool {
+        self.log_streams.is_some()
     }
 
     pub(crate) fn log_streams(&self) -> Option<&LogStreams> {

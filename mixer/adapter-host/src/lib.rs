@@ -16,12 +16,16 @@ mod guest_text;
 mod handler;
 mod host;
 mod imports;
+mod lists;
 mod log_stream;
+mod outbound;
+mod parameter_path;
 mod parameters;
 mod series;
 mod spec;
 mod template;
 mod ticker;
+mod wasi;
 mod workloads;
 
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
@@ -36,6 +40,8 @@ pub use self::handler::{
     QuotaRequest, bounded_text, bounded_values,
 };
 pub use self::host::{AdapterHost, HostOptions};
+pub use self::lists::{Fetches, ListStatus};
+pub use self::outbound::{LostElements, TargetStatus};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mesh_attributes::ValueType;
 
-use crate::Template;
+use crate::{Component, Template};
 
 /// An instance by its place in [`HandlerSpec::instances`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,11 @@ pub struct Limits {
     pub series: u32,
     /// Bytes of text that the labels of these series may take.
     pub series_bytes: u64,
+    /// Bytes that each of its targets may have queued.
+    pub outbound_queue: usize,
+    /// The longest that a target may take to read something, to acknowledge a message, or to answer a
+    /// request.
+    pub outbound_deadline: Duration,
     /// Diagnostic messages a second, over some seconds; the rest is dropped and counted.
     pub log_rate: NonZeroU32,
 }
@@ -72,8 +77,25 @@ impl Limits {
     const SERIES: u32 = 100_000;
     /// 100,000 series of Istio's own metrics, with some 25 labels, need half of it.
     const SERIES_BYTES: u64 = 128 << 20;
+    const OUTBOUND_QUEUE: usize = 16 << 20;
+    const OUTBOUND_DEADLINE: Duration = Duration::from_secs(30);
     const LOG_RATE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+    /// An interpreter's heap is 6 to 8 MiB, and a call of it a tenth of a millisecond: two do what one core
+    /// can, and one answers while the other is replaced.
+    const LARGE_INSTANCES: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
     const LEAST_INSTANCES: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
+}
+
+impl Limits {
+    /// The defaults for handlers of a component: those of [`Limits::default`], but two instances when it is
+    /// [large](Component::is_large).
+    pub fn default_for(component: &Component) -> Self {
+        let limits = Self::default();
+        if component.is_large() {
+            return Self { instances: Self::LARGE_INSTANCES, ..limits };
+        }
+        limits
+    }
 }
 
 impl Default for Limits {
@@ -91,6 +113,8 @@ impl Default for Limits {
             instances: instances.unwrap_or(Self::LEAST_INSTANCES).max(Self::LEAST_INSTANCES),
             series: Self::SERIES,
             series_bytes: Self::SERIES_BYTES,
+            outbound_queue: Self::OUTBOUND_QUEUE,
+            outbound_deadline: Self::OUTBOUND_DEADLINE,
             log_rate: Self::LOG_RATE,
         }
     }

@@ -6,6 +6,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntGauge};
 
 use super::name::{Kind, Name};
+use super::outside::{self, LISTS, OUTBOUND};
 use super::registrar::{counters, gauges, opts};
 use crate::handlers::{HandlerState, HandlerUnit};
 use crate::service::Mixer;
@@ -56,7 +57,7 @@ const OTHERS: [Name; 6] = [
 impl HandlerMetrics {
     /// Of the handlers of `mixer`'s policy; nothing once it is gone.
     pub(crate) fn new(mixer: &Arc<Mixer>) -> Self {
-        let names = STATUS.iter().map(|(name, _)| *name).chain(OTHERS);
+        let names = STATUS.iter().map(|(name, _)| *name).chain(OTHERS).chain(OUTBOUND).chain(LISTS);
         let desc = |name: Name| {
             let definition = name.definition();
             let labels = definition.labels.iter().map(|label| (*label).to_owned()).collect();
@@ -80,6 +81,9 @@ impl HandlerMetrics {
                 .map(|(unit, status)| ([unit.name.as_str(), unit.adapter.as_str()], read(status)));
             families.extend(collect(name, values));
         }
+        let named: Vec<_> =
+            statuses.iter().map(|(unit, status)| (unit.name.as_str(), status)).collect();
+        outside::collect_into(&named, families);
     }
 
     fn queues(units: &[&HandlerUnit], families: &mut Vec<MetricFamily>) {
@@ -164,7 +168,7 @@ impl Collector for HandlerMetrics {
     clippy::expect_used,
     reason = "the table's names and labels are valid: a test collects all"
 )]
-fn collect<'v, const L: usize>(
+pub(super) fn collect<'v, const L: usize>(
     name: Name,
     values: impl Iterator<Item = ([&'v str; L], u64)>,
 ) -> Vec<MetricFamily> {

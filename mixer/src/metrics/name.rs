@@ -145,6 +145,23 @@ table! {
     AdapterLogRefused Counter "mixer_adapter_log_writes_refused_total" ["handler", "adapter"] 1000 "Batches of log lines not taken, because the stream does not keep up."
     AdapterLogLost Counter "mixer_adapter_log_writes_lost_total" ["handler", "adapter"] 1000 "Batches of log lines that could not be written."
 
+    OutboundSentElements Counter "mixer_handler_outbound_sent_elements_total" ["handler", "target"] 2000 "Elements of reports that a target has taken; handlers beyond the budget are left out."
+    OutboundSentMessages Counter "mixer_handler_outbound_sent_messages_total" ["handler", "target"] 2000 "Messages that a target has taken."
+    OutboundSentBytes Counter "mixer_handler_outbound_sent_bytes_total" ["handler", "target"] 2000 "Bytes of messages that a target has taken."
+    OutboundLostElements Counter "mixer_handler_outbound_lost_elements_total" ["handler", "target", "reason"] 10000 "Elements of reports that were handed over for a target and lost, by reason."
+    OutboundRetries Counter "mixer_handler_outbound_retries_total" ["handler", "target"] 2000 "Messages that were sent to a target once more."
+    OutboundFailures Counter "mixer_handler_outbound_connection_failures_total" ["handler", "target"] 2000 "Attempts to reach a target that failed, and connections that broke with something under way."
+    OutboundQueueBytes Gauge "mixer_handler_outbound_queue_bytes" ["handler", "target"] 2000 "Bytes queued for a target or under way to it."
+    OutboundQueueLimit Gauge "mixer_handler_outbound_queue_limit_bytes" ["handler", "target"] 2000 "Bytes that may be queued for a target."
+    OutboundQueueMessages Gauge "mixer_handler_outbound_queue_messages" ["handler", "target"] 2000 "Messages queued for a target or under way to it."
+    OutboundQueueElements Gauge "mixer_handler_outbound_queue_elements" ["handler", "target"] 2000 "Elements of reports queued for a target or under way to it."
+    OutboundAway Gauge "mixer_handler_outbound_away" ["handler", "target"] 2000 "Whether the last attempt to reach a target failed."
+
+    ListFetches Counter "mixer_handler_list_fetches_total" ["handler", "list", "outcome"] 8000 "Fetches of a document for an adapter, by outcome."
+    ListAge Gauge "mixer_handler_list_age_seconds" ["handler", "list"] 2000 "Time since a document was known to be the newest; none before the first fetch that worked."
+    ListBytes Gauge "mixer_handler_list_bytes" ["handler", "list"] 2000 "Size of a document."
+    ListAvailable Gauge "mixer_handler_list_available" ["handler", "list"] 2000 "Whether adapters see a version of a document."
+
     SheddingThrottled Counter "mixer_loadshedding_requests_throttled" ["kind", "reason"] 10 "Requests shed, or that would be with --shedding logonly."
     SheddingCost Counter "mixer_loadshedding_predicted_cost_shed_total" ["kind", "reason"] 10 "Cost of the requests shed: 1 for a check, the elements of a report."
     SheddingWaiting Gauge "mixer_loadshedding_waiting" ["kind"] 2 "Requests that wait to be worked on."

@@ -204,7 +204,7 @@ impl PolicyBuilder {
             name: name.clone(),
             params: parameters(adapter, spec.params.value()),
             instances: instances.clone(),
-            limits: Limits::default(),
+            limits: Limits::default_for(&component),
         };
         let handler = Handler::build(&self.host, component, handler_spec)
             .await

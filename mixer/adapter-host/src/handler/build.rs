@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use mesh_attributes::ValueType;
 use tokio::time::{Instant, timeout_at};
@@ -14,7 +15,9 @@ use crate::bindings::mixmesh::adapter::types;
 use crate::counters::Place;
 use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
+use crate::lists::Fetching;
 use crate::log_stream::Target;
+use crate::outbound::Sending;
 use crate::template::VERSION;
 use crate::{
     AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
@@ -23,9 +26,15 @@ use crate::{
 /// Problems that are told; more help nobody.
 const MAX_PROBLEMS: usize = 100;
 
+/// What is started when nothing can fail any more.
+struct Outside {
+    targets: Vec<Sending>,
+    documents: Vec<Fetching>,
+}
+
 impl Handler {
-    /// Makes the first instance of the component and has it take the configuration. Nothing outside the
-    /// handler has changed when this fails; when it works, the handler's metrics take the place of those
+    /// Makes the first instance of the component – of a [large](Component::is_large) one all that there may
+    /// be – and has it take the configuration. Nothing outside the handler has changed when this fails; when it works, the handler's metrics take the place of those
     /// of an earlier handler with its name.
     ///
     /// # Errors
@@ -37,7 +46,13 @@ impl Handler {
         spec: HandlerSpec,
     ) -> Result<Arc<Self>, BuildError> {
         let handler = Self::prepare(host, component, spec)?;
-        let first = handler.instantiate().await?;
+        let mut made = vec![handler.instantiate().await?];
+        if handler.pool.keeper().is_some() {
+            for _ in 1..handler.pool.size() {
+                made.push(handler.instantiate().await?);
+            }
+        }
+        let started = handler.prepare_outside(host).await?;
         let limits = &handler.spec.limits;
         let surroundings = &handler.surroundings;
         surroundings
@@ -59,8 +74,18 @@ impl Handler {
             let counters = counters.map_err(|error| refused(place.field(), error.to_string()))?;
             surroundings.counters.set(counters).expect("nobody else opens the handler's counters");
         }
-        handler.pool.put(first);
-        Ok(Arc::new(handler))
+        let handler = Arc::new(handler);
+        if let Some(Outside { targets, documents }) = started {
+            handler.surroundings.targets.start(targets, &Arc::downgrade(&handler));
+            handler.surroundings.lists.start(documents).await;
+        }
+        for guest in made {
+            handler.pool.add(guest);
+        }
+        if let Some(keeper) = handler.pool.keeper() {
+            keeper.start(&handler);
+        }
+        Ok(handler)
     }
 
     /// Has a throw-away instance of the component check the configuration. Nothing changes outside.
@@ -100,20 +125,35 @@ impl Handler {
         if !problems.is_empty() {
             return Err(BuildError::Refused { problems });
         }
-        let surroundings = Surroundings::new(host, &spec.name, spec.limits.log_rate);
         if let Some(schema) = &component.parameters {
             let checked = schema.check(&spec.params);
             spec.params = checked.map_err(|problems| BuildError::Refused { problems })?;
         }
+        let converses = component.exports.conversation.is_some();
+        let surroundings =
+            Surroundings::new(host, &spec.name, &spec.params, &spec.limits, converses);
         Ok(Self {
             parameters: spec.params.to_string(),
             surroundings: Arc::new(surroundings),
-            pool: Pool::new(spec.limits.instances.get()),
+            pool: Pool::new(spec.limits.instances.get(), component.is_large()),
             breaker: Breaker::default(),
             counts: Counts::default(),
+            is_closing: AtomicBool::new(false),
             component,
             spec,
         })
+    }
+
+    /// Prepares what the component has named of the world outside; nothing where that is not to be opened.
+    async fn prepare_outside(&self, host: &AdapterHost) -> Result<Option<Outside>, BuildError> {
+        if !host.opens_targets() {
+            return Ok(None);
+        }
+        let Surroundings { targets, lists, .. } = &*self.surroundings;
+        let refused = |problem| BuildError::Refused { problems: vec![problem] };
+        let targets = targets.prepare().await.map_err(refused)?;
+        let documents = lists.prepare().await.map_err(refused)?;
+        Ok(Some(Outside { targets, documents }))
     }
 
     /// Where the component's log lines go, if it can write any.
@@ -138,7 +178,12 @@ impl Handler {
     pub(super) async fn instantiate(&self) -> Result<Guest, BuildError> {
         let limit = self.spec.limits.setup_deadline;
         let pre = &self.component.instance_pre;
-        let mut store = GuestState::store(pre.engine(), &self.surroundings, &self.spec.limits);
+        let mut store = GuestState::store(
+            pre.engine(),
+            self.component.imports(),
+            &self.surroundings,
+            &self.spec.limits,
+        );
         let deadline = Instant::now() + limit;
         guest::arm(&mut store, std::time::Instant::now() + limit);
         let instance = match timeout_at(deadline, pre.instantiate_async(&mut store)).await {
@@ -181,6 +226,7 @@ impl Handler {
         let call = guest.exports.lifecycle.call_configure(&mut guest.store, configuration);
         let outcome = timeout_at(deadline, call).await;
         let answer = judge(outcome, guest, self.spec.limits.setup_deadline)?;
+        self.note_names(guest, answer.is_ok())?;
         answer.map_err(|problems| BuildError::Refused {
             problems: problems
                 .into_iter()
@@ -191,6 +237,18 @@ impl Handler {
                 })
                 .collect(),
         })
+    }
+
+    /// Ends the naming of targets and documents.
+    fn note_names(&self, guest: &mut Guest, is_configured: bool) -> Result<(), CallError> {
+        let naming = guest.store.data_mut().naming.take().unwrap_or_default();
+        if !is_configured {
+            return Ok(());
+        }
+        let Surroundings { targets, lists, .. } = &*self.surroundings;
+        let trap = |message| CallError::Trap { message };
+        targets.all_named(naming.targets as usize).map_err(|other| trap(other.to_string()))?;
+        lists.all_named(naming.lists as usize).map_err(|other| trap(other.to_string()))
     }
 }
 
@@ -232,6 +290,7 @@ impl GuestExports {
             keyval: find!(keyval),
             quota: find!(quota),
             kubernetes: find!(kubernetes),
+            conversation: find!(conversation),
         })
     }
 }

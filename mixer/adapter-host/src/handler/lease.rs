@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::error::Elapsed;
@@ -25,8 +26,21 @@ pub(super) struct Lease<'h> {
 impl Handler {
     /// An instance for a call that may take `limit`. The wait for one may take as long, and does not
     /// shorten the call: an adapter is not to be blamed for a crowd. When there is none idle and the
-    /// handler may have more, one is made, for which there is a limit of its own.
+    /// handler may have more, one is made, for which there is a limit of its own; where instances are made
+    /// ahead, the call waits for one of them.
     pub(super) async fn lease(&self, limit: Duration) -> Result<Lease<'_>, CallError> {
+        if self.is_closing.load(Ordering::Relaxed) {
+            self.counts.calls.add(1);
+            return Err(CallError::Closed);
+        }
+        self.lease_while_closing(limit).await
+    }
+
+    /// As [`Self::lease`], also while the handler sends what it has queued.
+    pub(super) async fn lease_while_closing(
+        &self,
+        limit: Duration,
+    ) -> Result<Lease<'_>, CallError> {
         self.counts.calls.add(1);
         let attempt = self.breaker.admit().map_err(|open| {
             self.counts.refused_by_breaker.add(1);
@@ -36,6 +50,12 @@ impl Handler {
             Ok(permit) => permit,
             Err(NoPermit::Closed) => return Err(CallError::Closed),
             Err(NoPermit::Busy) => {
+                if let Some(why) = self.pool.why_empty() {
+                    let message = format!("none of its instances is left: {why}");
+                    let cause = CallError::Trap { message };
+                    self.fail(attempt, &cause);
+                    return Err(cause);
+                }
                 self.counts.exhausted.add(1);
                 let instances = self.spec.limits.instances.get();
                 return Err(CallError::Exhausted { instances, limit });
@@ -43,6 +63,8 @@ impl Handler {
         };
         let mut guest = match self.pool.take() {
             Some(guest) => guest,
+            // Only a pool about to close has a permit and no instance then.
+            None if self.pool.keeper().is_some() => return Err(CallError::Closed),
             None => match self.instantiate().await {
                 Ok(guest) => guest,
                 Err(cause) => {
@@ -87,8 +109,7 @@ impl Lease<'_> {
         let Self { handler, attempt, guest, permit, limit, .. } = self;
         match judge(outcome, &guest, limit) {
             Ok(answer) => {
-                handler.pool.put(guest);
-                drop(permit);
+                handler.pool.put(guest, permit);
                 if attempt.succeed() {
                     let (handler, adapter) = (&handler.spec.name, handler.component.name());
                     tracing::info!(handler, adapter, "an adapter works again");

@@ -5,7 +5,9 @@ mod bounded;
 mod breaker;
 mod build;
 mod check;
+mod converse;
 mod generate;
+mod keeper;
 mod lease;
 mod pool;
 mod report;
@@ -17,6 +19,7 @@ mod talk;
 mod values;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::allocate::{QuotaGrant, QuotaRequest};
 pub use self::bounded::{bounded_text, bounded_values};
@@ -42,6 +45,8 @@ pub struct Handler {
     pool: Pool,
     breaker: Breaker,
     counts: Counts,
+    /// Only conversations go on.
+    is_closing: AtomicBool,
 }
 
 impl Handler {
@@ -55,10 +60,17 @@ impl Handler {
         &self.component
     }
 
-    /// Waits for the calls under way, refuses all further ones, and frees what the component holds. Its
-    /// series go when the handler is dropped.
-    pub async fn close(&self) {
+    /// Waits for the calls under way, refuses all further ones, sends what is queued for targets (for some
+    /// seconds at most), and frees what the component holds. Its series go when the handler is dropped.
+    ///
+    /// Returns the elements of reports that were queued and that no target has taken: they are lost.
+    pub async fn close(&self) -> u64 {
+        self.is_closing.store(true, Ordering::Relaxed);
+        self.pool.quiet().await;
+        self.surroundings.lists.close().await;
+        let lost = self.surroundings.targets.close().await;
         self.pool.close().await;
+        lost
     }
 
     /// The declaration of an instance that calls of this variety are made with.

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use super::Handler;
+use crate::{ListStatus, TargetStatus};
 
 /// What a handler has done so far, for metrics and debugging. Counts only grow.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -41,6 +42,9 @@ pub struct HandlerStatus {
     pub instances_idle: usize,
     /// Instances in a call.
     pub instances_in_use: usize,
+    /// Instances that were lost and are being made again, where a component is so large that calls do not
+    /// make the instances they need.
+    pub instances_missing: usize,
     /// Series held in the host.
     pub series: u64,
     /// New series that went to an overflow series, for want of room.
@@ -49,6 +53,10 @@ pub struct HandlerStatus {
     pub messages_dropped: u64,
     /// Batches of log lines that the handler's stream did not take, because it does not keep up.
     pub log_writes_refused: u64,
+    /// What was sent to each target.
+    pub outbound: Vec<TargetStatus>,
+    /// The documents that are fetched.
+    pub lists: Vec<ListStatus>,
     /// Batches of log lines that were taken and could not be written; handlers with one file share this.
     pub log_writes_lost: u64,
 }
@@ -102,10 +110,13 @@ impl Handler {
             failed_elements: self.counts.failed_elements.value(),
             instances_idle: self.pool.idle(),
             instances_in_use: self.pool.in_use(),
+            instances_missing: self.pool.missing(),
             series,
             series_overflowed,
             messages_dropped: self.surroundings.talk.dropped(),
             log_writes_refused: self.surroundings.writes_refused.load(Ordering::Relaxed),
+            outbound: self.surroundings.targets.status(),
+            lists: self.surroundings.lists.status(),
             log_writes_lost: self.surroundings.stream.get().map_or(0, |s| s.lost_writes()),
         }
     }

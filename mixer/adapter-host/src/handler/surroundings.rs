@@ -1,15 +1,17 @@
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::talk::TalkLimit;
+use serde_json::Value;
 
+use super::talk::TalkLimit;
 use crate::bindings::mixmesh::host::log::Level;
 use crate::counters::Counters;
+use crate::lists::Lists;
 use crate::log_stream::{LogStream, Refusal};
+use crate::outbound::Targets;
 use crate::series::HandlerSeries;
-use crate::{AdapterHost, WorkloadIndex};
+use crate::{AdapterHost, Limits, WorkloadIndex};
 
 /// The longest diagnostic message, in bytes; what is longer is cut.
 const MAX_MESSAGE: usize = 4096;
@@ -26,19 +28,30 @@ pub(crate) struct Surroundings {
     pub(super) writes_refused: AtomicU64,
     /// As the stream, if the component can count.
     pub(crate) counters: OnceLock<Counters>,
+    pub(crate) targets: Targets,
+    pub(crate) lists: Lists,
 }
 
 impl Surroundings {
     /// For a handler, or an adapter that is asked about itself: nothing is open yet.
-    pub(crate) fn new(host: &AdapterHost, handler: &str, log_rate: NonZeroU32) -> Self {
+    pub(crate) fn new(
+        host: &AdapterHost,
+        handler: &str,
+        parameters: &Value,
+        limits: &Limits,
+        converses: bool,
+    ) -> Self {
+        let parameters = Arc::new(parameters.clone());
         Self {
             handler: handler.to_owned(),
             series: HandlerSeries::new(host.series(), handler),
             workloads: Arc::clone(host.workloads()),
-            talk: TalkLimit::new(log_rate, Instant::now()),
+            talk: TalkLimit::new(limits.log_rate, Instant::now()),
             stream: OnceLock::new(),
             writes_refused: AtomicU64::new(0),
             counters: OnceLock::new(),
+            targets: Targets::new(handler, &parameters, limits, converses),
+            lists: Lists::new(handler, &parameters, limits.outbound_deadline),
         }
     }
 

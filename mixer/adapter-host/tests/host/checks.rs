@@ -125,7 +125,8 @@ async fn calls_can_move_from_thread_to_thread_and_end_before_a_close_does() {
         .with_instance(Template::ListEntry)
         .build(&host, &denier)
         .await;
-    let (answer, ()) = tokio::join!(assert_send(handler.check(FIRST, Vec::new())), handler.close());
+    let (answer, _lost) =
+        tokio::join!(assert_send(handler.check(FIRST, Vec::new())), handler.close());
     answer.unwrap();
     assert_eq!(handler.status().instances_idle, 0);
     let late = assert_send(handler.check(SECOND, vec![AdapterValue::Int64(1).into()])).await;

@@ -1,0 +1,143 @@
+use std::fmt;
+
+use adapter_host::{
+    CallError, FailedElement, Handler, InstanceIndex, LogBatch, MetricBatch, QuotaRequest,
+    Template, Variety,
+};
+use mesh_attributes::{OwnedValue, Timestamp};
+use mesh_config::Origin;
+
+use super::answer::{Answer, Expected};
+use super::instance::{Instance, Values};
+
+/// A call of a case.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(super) origin: Origin,
+    pub(super) kind: Kind,
+    pub(super) instance: InstanceIndex,
+    /// One for each element of a report, else exactly one.
+    pub(super) values: Vec<Values>,
+    pub(super) asked: Asked,
+    pub(super) expected: Expected,
+}
+
+/// What kind of call it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Check,
+    Report,
+    Quota,
+    Generate,
+}
+
+/// What a quota is asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) amount: i64,
+    pub(super) best_effort: bool,
+    pub(super) deduplication_id: String,
+}
+
+impl Kind {
+    pub(super) fn variety(self) -> Variety {
+        match self {
+            Self::Check => Variety::Check,
+            Self::Report => Variety::Report,
+            Self::Quota => Variety::Quota,
+            Self::Generate => Variety::AttributeGenerator,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Check => "check",
+            Self::Report => "report",
+            Self::Quota => "quota",
+            Self::Generate => "generate",
+        })
+    }
+}
+
+impl Call {
+    /// Makes the call.
+    ///
+    /// # Errors
+    /// Those of the handler.
+    pub(super) async fn make(
+        &self,
+        handler: &Handler,
+        instance: &Instance,
+    ) -> Result<Answer, CallError> {
+        let declared = || self.values.first().map(|v| v.declared(instance)).unwrap_or_default();
+        match self.kind {
+            Kind::Check => {
+                let values = match instance.decl.template {
+                    Template::ListEntry => {
+                        let value = self.values.first().and_then(|values| values.get("value"));
+                        value.cloned().into_iter().collect()
+                    }
+                    _ => declared(),
+                };
+                handler.check(self.instance, values).await.map(Answer::Check)
+            }
+            Kind::Quota => {
+                let request = QuotaRequest {
+                    deduplication_id: self.asked.deduplication_id.clone(),
+                    amount: self.asked.amount,
+                    best_effort: self.asked.best_effort,
+                };
+                let grant = handler.allocate(self.instance, declared(), request).await?;
+                Ok(Answer::Quota(grant))
+            }
+            Kind::Generate => {
+                handler.generate(self.instance, declared()).await.map(Answer::Generate)
+            }
+            Kind::Report => self.report(handler, instance).await.map(Answer::Report),
+        }
+    }
+
+    async fn report(
+        &self,
+        handler: &Handler,
+        instance: &Instance,
+    ) -> Result<Vec<FailedElement>, CallError> {
+        let elements = (0..).zip(&self.values);
+        match instance.decl.template {
+            Template::Metric => {
+                let mut batch = MetricBatch::new();
+                for (element, values) in elements {
+                    let declared = values.declared(instance);
+                    let dimensions: Vec<_> = declared.iter().map(OwnedValue::borrow).collect();
+                    let value = values.get("value").map(OwnedValue::borrow);
+                    let value = value.unwrap_or(adapter_host::AdapterValue::Int64(0));
+                    batch.push(element, self.instance, &dimensions, value);
+                }
+                handler.report_metrics(&batch).await
+            }
+            Template::LogEntry => {
+                let mut batch = LogBatch::new();
+                for (element, values) in elements {
+                    let declared = values.declared(instance);
+                    let variables: Vec<_> = declared.iter().map(OwnedValue::borrow).collect();
+                    let severity = match values.get("severity") {
+                        Some(OwnedValue::String(severity)) => severity,
+                        _ => "",
+                    };
+                    let timestamp = match values.get("timestamp") {
+                        Some(OwnedValue::Timestamp(time)) => *time,
+                        _ => Timestamp::default(),
+                    };
+                    batch.push(element, self.instance, severity, timestamp, &variables);
+                }
+                handler.report_log_entries(&batch).await
+            }
+            _ => {
+                let count = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+                handler.report_nothing(self.instance, count).await.map(|()| Vec::new())
+            }
+        }
+    }
+}
