@@ -192,7 +192,9 @@ fn compiled<Call>(scope: &Scope, calls: Vec<Call>) -> Option<CompiledRule<Call>>
 fn decides(adapter: Option<CompiledAdapter>, was_check: bool) -> Option<Decides> {
     use CompiledAdapter as A;
     match adapter {
-        Some(A::Denier | A::ListChecker | A::KeyVal) => Some(Decides::Requests),
+        Some(A::Authz | A::Denier | A::KeyVal | A::ListChecker | A::Opa | A::Rbac) => {
+            Some(Decides::Requests)
+        }
         Some(A::MemQuota | A::RedisQuota) => Some(Decides::Quotas),
         Some(
             A::DogStatsD | A::Fluentd | A::KubernetesEnv | A::Prometheus | A::StatsD | A::Stdio,
