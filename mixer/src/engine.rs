@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_host::{
-    CallError, CheckResult, FailedElement, Handler, HandlerStatus, InstanceIndex, OwnedValue,
-    QuotaGrant, QuotaRequest, Variety,
+    CallError, CheckResult, CustomBatch, FailedElement, Handler, HandlerStatus, InstanceIndex,
+    Limits, OwnedValue, QuotaGrant, QuotaRequest, Variety,
 };
 use remote_adapter::RemoteHandler;
 
@@ -82,12 +82,27 @@ impl Engine {
             (Self::Component(handler), ReportBatch::Nothing(instance, count)) => {
                 handler.report_nothing(*instance, *count).await.map(|()| Vec::new())
             }
+            (Self::Component(handler), ReportBatch::Rows(_, rows)) => {
+                let mut batch = CustomBatch::default();
+                for row in rows {
+                    batch.push(row.element, row.instance, row.values.clone());
+                }
+                handler.report_custom(&batch).await
+            }
             (Self::Remote(handler), ReportBatch::Rows(_, rows)) => {
                 handler.report(rows, patience).await
             }
             (Self::Native(handler), ReportBatch::Rows(_, rows)) => handler.report(rows).await,
             // Rules are linked by what their handler takes.
             (_, _) => Err(CallError::NoSuchInstance { variety: Variety::Report, index: 0 }),
+        }
+    }
+
+    /// What a component may use.
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        match self {
+            Self::Component(handler) => Some(handler.limits()),
+            Self::Remote(_) | Self::Native(_) => None,
         }
     }
 

@@ -84,6 +84,7 @@ pub async fn serve_with(
     };
     let host = AdapterHost::new(HostOptions {
         cache_dir: options.compile_cache.clone(),
+        registry: options.registry(),
         quota_metrics: QuotaMetrics::register(metrics.registry())?,
         ..HostOptions::default()
     })?;
@@ -228,6 +229,7 @@ async fn follow(
     loop {
         tokio::select! {
             changed = configs.changed() => if changed.is_err() { break },
+            () = builder.component_arrived() => {}
             () = drain.signaled() => break,
         }
         let config = configs.borrow_and_update().clone();

@@ -42,10 +42,11 @@ pub use reference::{Referred, UnresolvedReference};
 pub use resource::{
     Action, Adapter, AdapterRef, ApiKeyPlace, ApiPath, ApiPattern, AttributeDeclaration,
     AttributeManifest, AttributeMatch, Authentication, Connection, FailPolicy, Handler,
-    HeaderOperation, HeaderOperationKind, HttpApiSpec, HttpApiSpecBinding, Instance,
-    MutualAuthentication, OAuth, QuotaCharge, QuotaRule, QuotaSpec, QuotaSpecBinding,
-    RandomSampling, RateLimitSampling, Resource, Rule, Sampling, ServiceRef, ServiceTarget, Spec,
-    SpecRef, StringMatch, Template, TemplateRef, TlsAuthentication, TokenHeader, TokenSource,
+    HeaderOperation, HeaderOperationKind, HttpApiSpec, HttpApiSpecBinding, Instance, Limit,
+    LimitKind, LimitUnit, MutualAuthentication, OAuth, QuotaCharge, QuotaRule, QuotaSpec,
+    QuotaSpecBinding, RandomSampling, RateLimitSampling, Resource, Rule, Sampling, ServiceRef,
+    ServiceTarget, Spec, SpecRef, StringMatch, Template, TemplateRef, TlsAuthentication,
+    TokenHeader, TokenSource,
 };
 pub use set::{ConfigSet, Revision};
 pub use settings::{Setting, nearest_name, read_settings};

@@ -4,6 +4,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{InstancePre, Linker};
 
 use crate::bindings::exports::mixmesh::adapter as exports;
+use crate::custom::{CustomExport, custom_exports};
 use crate::description::describe;
 use crate::guest::GuestState;
 use crate::handler::Surroundings;
@@ -58,6 +59,8 @@ pub(crate) struct Exports {
     pub(crate) keyval: Option<exports::keyval::GuestIndices>,
     pub(crate) quota: Option<exports::quota::GuestIndices>,
     pub(crate) kubernetes: Option<exports::kubernetes::GuestIndices>,
+    /// The author's own.
+    pub(crate) custom: Vec<CustomExport>,
     pub(crate) conversation: Option<exports::conversation::GuestIndices>,
 }
 
@@ -73,7 +76,11 @@ impl Component {
         let imports = allowed_imports(name, compiled)?;
         let wrong = |cause| HostError::WrongInterface { adapter: name.to_owned(), cause };
         let instance_pre = linker.instantiate_pre(compiled).map_err(wrong)?;
-        let templates = exported_templates(compiled);
+        let custom = custom_exports(compiled).map_err(|(interface, cause)| {
+            HostError::WrongTemplate { adapter: name.to_owned(), interface, cause }
+        })?;
+        let own = custom.iter().map(|export| Template::Custom(export.template));
+        let templates: Vec<_> = exported_templates(compiled).into_iter().chain(own).collect();
         let has = |template| templates.contains(&template);
         let missing = |interface| HostError::MissingExport { adapter: name.to_owned(), interface };
         if templates.is_empty() {
@@ -105,6 +112,7 @@ impl Component {
             keyval: interface!(KeyVal, keyval),
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
+            custom,
             conversation: converses
                 .then(|| exports::conversation::GuestIndices::new(&instance_pre))
                 .transpose()
@@ -140,7 +148,7 @@ impl Component {
         self.digest
     }
 
-    /// The templates it serves, in the order of [`Template::ALL`].
+    /// The templates it serves, in the order of [`Template::ALL`], then those of its author.
     pub fn templates(&self) -> &[Template] {
         &self.templates
     }

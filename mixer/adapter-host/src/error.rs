@@ -3,7 +3,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Variety;
+use crate::{OciRef, RegistryError, Variety};
 
 /// The host or a component cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,14 @@ pub enum HostError {
         file: PathBuf,
         /// The system's reason.
         source: io::Error,
+    },
+    /// The component cannot be had from its registry.
+    #[error("adapter {reference}: {cause}")]
+    Pull {
+        /// Which one.
+        reference: OciRef,
+        /// Why.
+        cause: RegistryError,
     },
     /// The component's file is larger than the host takes.
     #[error("adapter {adapter}: {} is larger than {limit} bytes", file.display())]
@@ -85,6 +93,16 @@ pub enum HostError {
         adapter: String,
         /// What differs.
         cause: wasmtime::Error,
+    },
+    /// An interface looks like a template of the author's own and does not have the types of one.
+    #[error("adapter {adapter}: {interface} is no template: {cause}")]
+    WrongTemplate {
+        /// The adapter's name.
+        adapter: String,
+        /// The interface.
+        interface: String,
+        /// What is wrong.
+        cause: String,
     },
     /// The component does not say what it is.
     #[error("adapter {adapter} does not describe itself: {cause}")]

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use wasmtime::component::Func;
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline};
 
 use crate::batch::SeriesInterner;
@@ -35,6 +36,8 @@ pub(crate) struct GuestExports {
     pub(crate) keyval: Option<exports::keyval::Guest>,
     pub(crate) quota: Option<exports::quota::Guest>,
     pub(crate) kubernetes: Option<exports::kubernetes::Guest>,
+    /// In the order of the component's exports.
+    pub(crate) custom: Vec<Func>,
     pub(crate) conversation: Option<exports::conversation::Guest>,
 }
 

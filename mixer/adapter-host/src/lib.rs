@@ -9,6 +9,7 @@ mod bindings;
 mod compile_cache;
 mod component;
 mod counters;
+mod custom;
 mod description;
 mod error;
 mod guest;
@@ -17,10 +18,13 @@ mod handler;
 mod host;
 mod imports;
 mod lists;
+mod loaded;
 mod log_stream;
 mod outbound;
 mod parameter_path;
 mod parameters;
+mod reference;
+mod registry;
 mod series;
 mod spec;
 mod template;
@@ -33,6 +37,7 @@ pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{FailedElement, LogBatch, MetricBatch};
 pub use self::component::{Component, Import};
+pub use self::custom::{CustomBatch, CustomField, CustomTemplate, FieldMistake};
 pub use self::description::Description;
 pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
 pub use self::handler::{
@@ -42,6 +47,8 @@ pub use self::handler::{
 pub use self::host::{AdapterHost, HostOptions};
 pub use self::lists::{Fetches, ListStatus};
 pub use self::outbound::{LostElements, TargetStatus};
+pub use self::reference::{ComponentRef, OciRef, ReferenceError};
+pub use self::registry::{RegistryError, RegistryOptions};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};

@@ -9,22 +9,22 @@
 //! that cannot be carried out, as Istio does (a deny rule with a misspelt handler lets everyone in).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use adapter_host::{
-    AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits, Variety,
-};
-use mesh_config::{CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
+use adapter_host::{AdapterHost, BuildError, Handler, HandlerSpec, InstanceDecl, Limits, Variety};
+use mesh_config::{AdapterRef, CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::assemble::{Parts, assemble};
+use super::components::Components;
 use super::digest::Canonical;
 use super::draft::Draft;
 use super::instances::CompiledInstance;
+use super::limits::limits_of;
 use super::remote::Adapter;
 use super::{Announcement, Policy};
 use crate::check_cache::NamespaceShapes;
@@ -37,9 +37,7 @@ use crate::native::NativeAdapters;
 #[derive(Debug)]
 pub struct PolicyBuilder {
     host: Arc<AdapterHost>,
-    adapters: PathBuf,
-    /// Adapters that were loaded, so that an edit compiles none again.
-    components: HashMap<CompiledAdapter, (FileStamp, Arc<Component>)>,
+    components: Components,
     pub(super) natives: NativeAdapters,
     /// Whether adapters in other processes are asked about their parameters.
     pub(super) asks: bool,
@@ -67,10 +65,10 @@ impl PolicyBuilder {
         root_namespace: &str,
         metrics: Metrics,
     ) -> Self {
+        let host = Arc::new(host);
         Self {
-            host: Arc::new(host),
-            adapters,
-            components: HashMap::new(),
+            components: Components::new(Arc::clone(&host), adapters),
+            host,
             natives: NativeAdapters::default(),
             asks: true,
             root_namespace: root_namespace.to_owned(),
@@ -88,7 +86,14 @@ impl PolicyBuilder {
     /// Compiles `config`. Waits for handlers to be built; a policy in force is not touched meanwhile.
     pub async fn build(&mut self, config: &ConfigSet) -> Policy {
         while self.workers.try_join_next().is_some() {}
-        let mut draft = Draft::new(config, &self.accepted);
+        let named = |set: &ConfigSet| -> Vec<AdapterRef> {
+            let handlers = set.resources.values().filter_map(|resource| handler_of(resource));
+            handlers.map(|handler| handler.adapter.clone()).collect()
+        };
+        let adapters = [named(config), named(&self.accepted)].concat();
+        self.components.begin(&adapters);
+        let custom = self.components.templates(&adapters).await;
+        let mut draft = Draft::new(config, &self.accepted, custom);
         self.build_units(&mut draft).await;
         let policy = self.assemble(draft, config.revision.0);
         for problem in policy.problems() {
@@ -118,6 +123,12 @@ impl PolicyBuilder {
             let unit = self.build_unit(&key, &instances, old, draft).await;
             self.units.insert(key, unit);
         }
+        self.components.end();
+    }
+
+    /// Waits until a component is there that the last build went without. Cancel safe.
+    pub async fn component_arrived(&mut self) {
+        self.components.arrived().await;
     }
 
     async fn build_unit(
@@ -155,7 +166,7 @@ impl PolicyBuilder {
             }
         }
         draft.unbuilt.push(key.clone());
-        let adapter = failed.as_deref().and_then(adapter_of).map_or("", CompiledAdapter::name);
+        let adapter = failed.as_deref().and_then(handler_of).map_or("", |h| h.adapter.name());
         let signature = Canonical::new().finish();
         Arc::new(HandlerUnit::missing(key.handler_label(), adapter.to_owned(), signature, why))
     }
@@ -179,8 +190,13 @@ impl PolicyBuilder {
                 return self.try_native(resource, spec, (&name, adapter), &wanted, old).await;
             }
         };
-        let component =
-            self.component(adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
+        let component = self
+            .components
+            .of(&spec.adapter)
+            .await
+            .map_err(|cause| vec![problem(resource, cause)])?;
+        let defaults = Limits::default_for(&component);
+        let limits = limits_of(resource, &spec.limits, defaults, &self.host.most_limits())?;
         let templates = component.templates().to_vec();
         // The others are told to whoever wrote the rule.
         let instances: Vec<InstanceDecl> = wanted
@@ -192,6 +208,7 @@ impl PolicyBuilder {
         let mut signature = Canonical::new();
         signature.add(component.digest());
         signature.add(spec.params.value().to_string());
+        signature.add(format!("{limits:?}"));
         for instance in &instances {
             signature.add(format!("{instance:?}"));
         }
@@ -204,8 +221,9 @@ impl PolicyBuilder {
             name: name.clone(),
             params: parameters(adapter, spec.params.value()),
             instances: instances.clone(),
-            limits: Limits::default_for(&component),
+            limits,
         };
+        let component_name = component.name().to_owned();
         let handler = Handler::build(&self.host, component, handler_spec)
             .await
             .map_err(|cause| build_problems(resource, &cause))?;
@@ -222,7 +240,8 @@ impl PolicyBuilder {
             templates: templates.collect(),
             instances: instances.collect(),
         };
-        Ok(self.put_to_work(name, adapter.name(), signature, built))
+        let adapter = adapter.map_or(component_name.as_str(), |adapter| adapter.name());
+        Ok(self.put_to_work(name, adapter, signature, built))
     }
 
     /// The handler that is there, if it is the one that is wanted.
@@ -265,26 +284,6 @@ impl PolicyBuilder {
         self
     }
 
-    /// The adapter's component, loaded again when its file changed. Compiling takes its time, on a thread
-    /// of its own.
-    async fn component(&mut self, adapter: CompiledAdapter) -> Result<Arc<Component>, String> {
-        let name = adapter.component();
-        let file = self.adapters.join(name).with_extension("wasm");
-        let stamp = FileStamp::of(&file);
-        if let Some((known, component)) = self.components.get(&adapter)
-            && *known == stamp
-        {
-            return Ok(Arc::clone(component));
-        }
-        let host = Arc::clone(&self.host);
-        let loaded = tokio::task::spawn_blocking(move || host.load(name, &file)).await;
-        let component = loaded
-            .map_err(|cause| format!("adapter {name}: loading it failed: {cause}"))?
-            .map_err(|cause| cause.to_string())?;
-        self.components.insert(adapter, (stamp, Arc::clone(&component)));
-        Ok(component)
-    }
-
     fn assemble(&mut self, mut draft: Draft, revision: u64) -> Policy {
         let parts = Parts {
             units: &self.units,
@@ -311,29 +310,22 @@ impl PolicyBuilder {
     }
 }
 
-/// What changes when a file does; nothing for one that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp(Option<(SystemTime, u64)>);
-
-impl FileStamp {
-    fn of(file: &Path) -> Self {
-        let metadata = std::fs::metadata(file).ok();
-        Self(metadata.and_then(|file| Some((file.modified().ok()?, file.len()))))
-    }
+pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
+    handler_of(resource)?.adapter.compiled()
 }
 
-pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
+fn handler_of(resource: &Resource) -> Option<&mesh_config::Handler> {
     match &resource.spec {
-        Spec::Handler(handler) => handler.adapter.compiled(),
+        Spec::Handler(handler) => Some(handler),
         _ => None,
     }
 }
 
 /// The parameters, with the adapter's own values of those that are not set.
-fn parameters(adapter: CompiledAdapter, given: &Value) -> Value {
+fn parameters(adapter: Option<CompiledAdapter>, given: &Value) -> Value {
     let mut parameters = given.clone();
     let Value::Object(fields) = &mut parameters else { return parameters };
-    for (name, value) in adapter.presets() {
+    for (name, value) in adapter.map_or(&[][..], CompiledAdapter::presets) {
         let camel = lower_camel_case(name);
         let is_set = |value: &Value| !value.is_null() && value.as_str() != Some("");
         if ![*name, &camel].iter().any(|name| fields.get(*name).is_some_and(is_set)) {

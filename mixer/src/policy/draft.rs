@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use adapter_host::CustomTemplate;
 use mesh_attributes::ValueType;
 use mesh_config::{
     Action, ConfigSet, Kind, Problem, Referred, Resource, ResourceKey, Rule, Spec, Text,
@@ -11,7 +12,7 @@ use mixer_expr::{Expression, Language, compile_in};
 
 use super::declared::Declared;
 use super::headers::HeaderOperations;
-use super::instances::{CompiledInstance, compile_instance, language_of};
+use super::instances::{CompiledInstance, compile_custom, compile_instance, language_of};
 use super::sampling::Sampler;
 
 /// The declared attributes.
@@ -20,6 +21,8 @@ pub(super) type Types = BTreeMap<String, ValueType>;
 /// A configuration on its way to a policy.
 pub(super) struct Draft {
     pub(super) types: Types,
+    /// The templates that the authors of the handlers' components invented.
+    custom: Vec<CustomTemplate>,
     /// The resources that count: as configured, or as last accepted.
     pub(super) effective: ConfigSet,
     pub(super) problems: Vec<Problem>,
@@ -51,11 +54,17 @@ impl DraftRule {
 }
 
 impl Draft {
-    /// Compiles `config`. What is refused is replaced by the version in `accepted`.
-    pub(super) fn new(config: &ConfigSet, accepted: &ConfigSet) -> Self {
+    /// Compiles `config`, in which instances may be of the templates in `custom`. What is refused is
+    /// replaced by the version in `accepted`.
+    pub(super) fn new(
+        config: &ConfigSet,
+        accepted: &ConfigSet,
+        custom: Vec<CustomTemplate>,
+    ) -> Self {
         let (types, conflicts) = config.attribute_types();
         let mut draft = Self {
             types,
+            custom,
             effective: config.clone(),
             problems: [config.problems.clone(), conflicts, config.dangling_references()].concat(),
             instances: BTreeMap::new(),
@@ -73,7 +82,9 @@ impl Draft {
     fn compile_instances(&mut self, accepted: &ConfigSet) {
         for resource in self.of_kind(Kind::is_instance) {
             let compile = |draft: &Self, r: &Arc<Resource>| {
-                compile_instance(r, &draft.types, draft.declared_template(r))
+                compile_custom(r, &draft.types, &draft.custom).unwrap_or_else(|| {
+                    compile_instance(r, &draft.types, draft.declared_template(r))
+                })
             };
             if let Some(instance) = self.accept(&resource, accepted, compile) {
                 self.instances.insert(resource.key.clone(), instance);

@@ -13,6 +13,10 @@ use super::digest::Canonical;
 use super::open::OpenTemplate;
 use super::rule::{Binding, CheckInput, Field, GenerateInput, ReportInput};
 
+mod custom;
+
+pub(super) use self::custom::compile_custom;
+
 /// Under which names the bindings of an attribute generator know its output.
 pub(crate) const OUTPUT: &str = "output.";
 
@@ -64,6 +68,7 @@ pub(super) fn compile_instance(
     let fields = match &open {
         OpenTemplate::Ours(ours) => compiler.fields(ours.schema(), &instance.fields),
         OpenTemplate::Declared(template) => compiler.declared_fields(template, &instance.fields),
+        OpenTemplate::Custom(_) => return Err(Vec::new()),
     };
     let outputs = open.outputs();
     let bindings = compiler.bindings(&open, &outputs, &instance.attribute_bindings);
@@ -76,7 +81,7 @@ pub(super) fn compile_instance(
         OpenTemplate::Ours(ours) => Template::from_name(ours.name()).map(|template| {
             component_form(template, resource, instance, language, fields, bindings)
         }),
-        OpenTemplate::Declared(_) => None,
+        OpenTemplate::Declared(_) | OpenTemplate::Custom(_) => None,
     };
     let canonical = compiler.canonical;
     Ok(CompiledInstance { name, component, open: whole, outputs, canonical })
@@ -111,6 +116,7 @@ fn component_form(
             let (declared, fields) = fields.all_set();
             (declared, Input::Generate(GenerateInput { fields, bindings }.into()))
         }
+        Template::Custom(_) => unreachable!("the name is one of ours"),
         Template::ReportNothing => (Vec::new(), Input::Report(ReportInput::Nothing.into())),
         Template::LogEntry => {
             let (declared, variables) = fields.map("variables");

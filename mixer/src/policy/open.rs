@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use adapter_host::Variety;
+use adapter_host::{CustomTemplate, Variety};
 use mesh_attributes::ValueType;
 use mesh_config::{CompiledTemplate, Variety as ConfigVariety};
 use remote_adapter::{InstanceShape, RemoteTemplate};
@@ -22,6 +22,8 @@ pub(super) enum OpenTemplate {
     Ours(CompiledTemplate),
     /// One of kind `template`.
     Declared(Arc<RemoteTemplate>),
+    /// One that the author of a component invented.
+    Custom(CustomTemplate),
 }
 
 impl OpenTemplate {
@@ -30,6 +32,7 @@ impl OpenTemplate {
         match self {
             Self::Ours(template) => template.name(),
             Self::Declared(template) => template.name(),
+            Self::Custom(template) => template.interface(),
         }
     }
 
@@ -42,6 +45,7 @@ impl OpenTemplate {
                 ConfigVariety::AttributeGenerator => Variety::AttributeGenerator,
             },
             Self::Declared(template) => template.variety(),
+            Self::Custom(template) => template.variety(),
         }
     }
 
@@ -53,6 +57,10 @@ impl OpenTemplate {
                 outputs.map(|(name, value_type)| ((*name).to_owned(), *value_type)).collect()
             }
             Self::Declared(template) => template.outputs().to_vec(),
+            Self::Custom(template) => {
+                let outputs = template.outputs().iter();
+                outputs.map(|(name, value_type)| ((*name).to_owned(), *value_type)).collect()
+            }
         }
     }
 

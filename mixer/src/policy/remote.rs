@@ -20,7 +20,8 @@ use crate::native::{NativeAdapter, NativeHandler, NativeSetup};
 
 /// The adapter of a handler.
 pub(super) enum Adapter {
-    Component(CompiledAdapter),
+    /// A component: one of ours, or at another place.
+    Component(Option<CompiledAdapter>),
     Remote(Arc<RemoteAdapter>),
     /// With the name that it was registered under.
     Native(String, Arc<dyn NativeAdapter>),
@@ -37,6 +38,9 @@ impl PolicyBuilder {
         let written = spec.adapter.name();
         if let Some(native) = self.natives.get(written) {
             return Ok(Adapter::Native(written.to_owned(), native));
+        }
+        if let AdapterRef::Component(_) = &spec.adapter {
+            return Ok(Adapter::Component(None));
         }
         let ours = spec.adapter.compiled();
         let refuse = |message: String| vec![problem(resource, message)];
@@ -67,7 +71,8 @@ impl PolicyBuilder {
                 _ => {}
             }
         }
-        ours.map(Adapter::Component).ok_or_else(|| refuse(format!("there is no adapter {written}")))
+        let ours = ours.map(|ours| Adapter::Component(Some(ours)));
+        ours.ok_or_else(|| refuse(format!("there is no adapter {written}")))
     }
 
     pub(super) async fn try_remote(

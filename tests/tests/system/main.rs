@@ -16,6 +16,7 @@ mod fluentd;
 mod generations;
 mod grpc_port;
 mod hostile;
+mod languages;
 mod operations;
 mod outage;
 mod policies;

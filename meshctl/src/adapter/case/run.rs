@@ -68,7 +68,7 @@ impl Runner {
                 check_deadline: CALL_DEADLINE,
                 report_deadline: CALL_DEADLINE,
                 setup_deadline: SETUP_DEADLINE,
-                ..Limits::default()
+                ..Limits::default_for(&self.component)
             },
         };
         match Handler::build(&self.host, Arc::clone(&self.component), spec).await {

@@ -21,6 +21,7 @@ use crate::outbound::Sending;
 use crate::template::VERSION;
 use crate::{
     AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
+    Template,
 };
 
 /// Problems that are told; more help nobody.
@@ -108,7 +109,7 @@ impl Handler {
         component: Arc<Component>,
         mut spec: HandlerSpec,
     ) -> Result<Self, BuildError> {
-        let problems: Vec<_> = spec
+        let mut problems: Vec<_> = spec
             .instances
             .iter()
             .filter(|instance| !component.templates().contains(&instance.template))
@@ -122,6 +123,7 @@ impl Handler {
                 ),
             })
             .collect();
+        problems.extend(spec.instances.iter().flat_map(own_mistakes));
         if !problems.is_empty() {
             return Err(BuildError::Refused { problems });
         }
@@ -278,6 +280,12 @@ impl GuestExports {
                 }
             };
         }
+        let custom = component.exports.custom.iter().map(|export| {
+            let function = instance.get_func(&mut *store, &export.function);
+            let name = export.template.interface();
+            function.ok_or_else(|| wasmtime::format_err!("{name} has no function"))
+        });
+        let custom: Vec<_> = custom.collect();
         Ok(Self {
             lifecycle: component.exports.lifecycle.load(&mut *store, instance)?,
             metric: find!(metric),
@@ -290,9 +298,21 @@ impl GuestExports {
             keyval: find!(keyval),
             quota: find!(quota),
             kubernetes: find!(kubernetes),
+            custom: custom.into_iter().collect::<wasmtime::Result<_>>()?,
             conversation: find!(conversation),
         })
     }
+}
+
+/// What is wrong with an instance of a template of the author's own.
+fn own_mistakes(instance: &InstanceDecl) -> Vec<ParameterProblem> {
+    let Template::Custom(template) = instance.template else { return Vec::new() };
+    let fields = instance.fields.iter().map(|(name, value_type)| (name.as_str(), *value_type));
+    let mistakes = template.mistakes(fields).into_iter().map(|mistake| ParameterProblem {
+        field: String::new(),
+        message: format!("instance {}: {mistake}", instance.name),
+    });
+    mistakes.collect()
 }
 
 fn refused(field: &str, message: String) -> BuildError {

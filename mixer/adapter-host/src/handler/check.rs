@@ -42,6 +42,9 @@ impl Handler {
     ) -> Result<CheckResult, CallError> {
         let declared = self.instance_of(instance, Variety::Check)?;
         let (template, index) = (declared.template, instance.0);
+        if let Template::Custom(custom) = template {
+            return self.check_custom(custom, instance, &values).await;
+        }
         let named = Named { names: &declared.fields, values: &values };
         let mut lease = self.lease(self.spec.limits.check_deadline).await?;
         let deadline = lease.deadline;
@@ -108,7 +111,8 @@ impl Handler {
             | Template::LogEntry
             | Template::ReportNothing
             | Template::Quota
-            | Template::Kubernetes => unreachable!("the variety was checked"),
+            | Template::Kubernetes
+            | Template::Custom(_) => unreachable!("the variety was checked"),
         };
         let mut result = self.decision(answer)?;
         // No header operation follows a denial.
@@ -120,7 +124,7 @@ impl Handler {
     }
 
     /// What an adapter answered, held to what can be made of it.
-    fn decision(
+    pub(crate) fn decision(
         &self,
         answer: Result<types::CheckResult, types::CallError>,
     ) -> Result<CheckResult, CallError> {
@@ -141,7 +145,7 @@ impl Handler {
     }
 
     /// An adapter's own word that it cannot, counted.
-    pub(super) fn refusal(&self, error: types::CallError) -> CallError {
+    pub(crate) fn refusal(&self, error: types::CallError) -> CallError {
         self.counts.errors.add(1);
         let fault = match error.fault {
             types::Fault::Caller => Fault::Caller,

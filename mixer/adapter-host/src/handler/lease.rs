@@ -14,13 +14,13 @@ use crate::guest_text::cut;
 
 /// An instance of the component in the hands of one call. Dropped without [`Lease::finish`] – the caller
 /// has gone away in the middle of the call – the instance goes with it: it cannot be entered again.
-pub(super) struct Lease<'h> {
+pub(crate) struct Lease<'h> {
     handler: &'h Handler,
     attempt: Attempt<'h>,
     guest: Guest,
     permit: Permit<'h>,
     limit: Duration,
-    pub(super) deadline: Instant,
+    pub(crate) deadline: Instant,
 }
 
 impl Handler {
@@ -28,7 +28,7 @@ impl Handler {
     /// shorten the call: an adapter is not to be blamed for a crowd. When there is none idle and the
     /// handler may have more, one is made, for which there is a limit of its own; where instances are made
     /// ahead, the call waits for one of them.
-    pub(super) async fn lease(&self, limit: Duration) -> Result<Lease<'_>, CallError> {
+    pub(crate) async fn lease(&self, limit: Duration) -> Result<Lease<'_>, CallError> {
         if self.is_closing.load(Ordering::Relaxed) {
             self.counts.calls.add(1);
             return Err(CallError::Closed);
@@ -97,12 +97,12 @@ impl Handler {
 }
 
 impl Lease<'_> {
-    pub(super) fn guest(&mut self) -> &mut Guest {
+    pub(crate) fn guest(&mut self) -> &mut Guest {
         &mut self.guest
     }
 
     /// Ends the call: a sound instance goes back to the pool.
-    pub(super) fn finish<T>(
+    pub(crate) fn finish<T>(
         self,
         outcome: Result<wasmtime::Result<T>, Elapsed>,
     ) -> Result<T, CallError> {
@@ -146,7 +146,7 @@ pub(super) fn judge<T>(
 }
 
 /// Waits for a call until the lease's deadline.
-pub(super) async fn until<T>(
+pub(crate) async fn until<T>(
     deadline: Instant,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<wasmtime::Result<T>, Elapsed> {

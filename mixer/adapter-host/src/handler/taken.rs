@@ -32,7 +32,7 @@ pub(super) struct Whole {
 
 /// A part of an answer is too large to be taken.
 #[derive(Debug)]
-pub(super) struct TooLarge {
+pub(crate) struct TooLarge {
     len: usize,
     limit: usize,
 }
@@ -72,7 +72,7 @@ impl Handler {
 }
 
 /// A header's or attribute's text.
-pub(super) fn exact(text: String) -> Result<String, TooLarge> {
+pub(crate) fn exact(text: String) -> Result<String, TooLarge> {
     if text.len() > MAX_EXACT {
         return Err(TooLarge { len: text.len(), limit: MAX_EXACT });
     }
@@ -80,7 +80,7 @@ pub(super) fn exact(text: String) -> Result<String, TooLarge> {
 }
 
 /// An attribute's map.
-pub(super) fn exact_map(entries: Vec<(String, String)>) -> Result<Vec<(String, String)>, TooLarge> {
+pub(crate) fn exact_map(entries: Vec<(String, String)>) -> Result<Vec<(String, String)>, TooLarge> {
     let len = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
     if len > MAX_MAP {
         return Err(TooLarge { len, limit: MAX_MAP });

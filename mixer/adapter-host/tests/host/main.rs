@@ -4,13 +4,17 @@
 
 mod cache;
 mod checks;
+mod custom;
 mod excess;
 mod fixture;
+mod floods;
+mod frozen;
 mod hostile;
 mod large;
 mod lists;
 mod outbound;
 mod quota;
+mod registry;
 mod reports;
 mod templates;
 mod wasi;
