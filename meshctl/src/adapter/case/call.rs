@@ -179,9 +179,13 @@ impl Call {
                 }
                 handler.report_log_entries(&batch).await
             }
-            _ => {
+            Template::ReportNothing => {
                 let count = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
                 handler.report_nothing(self.instance, count).await.map(|()| Vec::new())
+            }
+            // The suite lets reports through to instances of these templates alone.
+            _ => {
+                Err(CallError::NoSuchInstance { variety: Variety::Report, index: self.instance.0 })
             }
         }
     }
