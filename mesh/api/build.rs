@@ -49,13 +49,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_client(grpc)
         .build_server(grpc)
         .compile_fds(files.clone())?;
-    let mut templates = protox::compile(TEMPLATES, ["proto"])?;
+    // Istio's options are extensions: prost's own types would lose them.
+    let mut templates = protox::Compiler::new(["proto"])?;
+    templates.include_imports(true).include_source_info(false).open_files(TEMPLATES)?;
     // Reflection needs the definitions, not where they stand and what is said about them.
-    for file in files.file.iter_mut().chain(&mut templates.file) {
+    for file in &mut files.file {
         file.source_code_info = None;
     }
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     fs::write(Path::new(&out).join("descriptors.bin"), files.encode_to_vec())?;
-    fs::write(Path::new(&out).join("templates.bin"), templates.encode_to_vec())?;
+    fs::write(Path::new(&out).join("templates.bin"), templates.encode_file_descriptor_set())?;
     Ok(())
 }

@@ -60,6 +60,28 @@ impl ExampleAdapter {
     }
 }
 
+/// Runs `meshctl adapter test` on a component.
+///
+/// # Errors
+/// When a case does not come out as its file says; the text has what came instead.
+pub fn test_adapter(layout: &Layout, component: &Path, cases: &Path) -> Result<()> {
+    let output = Command::new(layout.binary("meshctl")?)
+        .args(["adapter", "test"])
+        .arg(component)
+        .arg("--cases")
+        .arg(cases)
+        .env("XDG_CACHE_HOME", layout.caches())
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}:\n{}{}",
+        cases.display(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
 /// Compiles a project in the language of `like`, whose tools it finds as that example does, and returns the
 /// component. The project is copied below the tools first.
 ///

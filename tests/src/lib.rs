@@ -36,7 +36,7 @@ mod zipkin;
 pub use envoy::{Envoy, WORKERS, validate_envoy};
 pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
 pub use etcd::{Etcd, EtcdWrite};
-pub use example_adapter::{ExampleAdapter, build as build_adapter};
+pub use example_adapter::{ExampleAdapter, build as build_adapter, test_adapter};
 pub use fluent_server::{FluentEntry, FluentLogin, FluentServer};
 pub use greeter::Greeter;
 pub use layout::{ENVOY_VERSION, Layout};

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use adapter_host::{AdapterHost, Component, HostOptions};
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::build::build;
 use super::project::Project;
@@ -58,4 +59,18 @@ pub(crate) fn cases_of(target: &Path, named: Option<&Path>) -> Result<PathBuf> {
     }
     ensure!(target.is_dir(), "name a case file by --cases");
     Ok(Project::open(target)?.cases())
+}
+
+/// Has a component write its lines to `file`, unless the parameters name another place or it has no such
+/// parameter.
+pub(crate) fn stream_to(component: &Component, parameters: &mut Value, file: &Path) {
+    let schema: Value =
+        serde_json::from_str(&component.description().parameters).unwrap_or_default();
+    let knows = |name: &str| schema["properties"].get(name).is_some();
+    let Some(map) = parameters.as_object_mut() else { return };
+    let is_named = map.contains_key("log_stream") || map.contains_key("logStream");
+    if knows("log_stream") && knows("output_path") && !is_named {
+        map.insert("log_stream".to_owned(), "FILE".into());
+        map.insert("output_path".to_owned(), file.display().to_string().into());
+    }
 }

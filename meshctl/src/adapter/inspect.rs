@@ -60,7 +60,7 @@ fn imports(component: &Component) -> BTreeMap<&str, Vec<&str>> {
 }
 
 fn json(component: &Component, loaded: &super::host::Loaded, schema: &Value) -> Result<Value> {
-    let limits = limits();
+    let limits = limits(component);
     Ok(json!({
         "name": component.description().name,
         "version": component.description().version,
@@ -115,7 +115,7 @@ fn text(
         }
     }
     println!("\nlimits of a handler, by default");
-    for (name, value) in limits() {
+    for (name, value) in limits(component) {
         println!("  {name}: {value}");
     }
     Ok(())
@@ -126,8 +126,8 @@ fn digest(component: &Component) -> String {
     format!("sha256:{hex}")
 }
 
-fn limits() -> Vec<(&'static str, String)> {
-    let limits = Limits::default();
+fn limits(component: &Component) -> Vec<(&'static str, String)> {
+    let limits = Limits::default_for(component);
     vec![
         ("check deadline", format!("{:?}", limits.check_deadline)),
         ("report deadline", format!("{:?}", limits.report_deadline)),

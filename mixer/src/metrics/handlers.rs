@@ -21,7 +21,7 @@ pub(crate) struct HandlerMetrics {
 
 type Read = fn(&HandlerStatus) -> u64;
 
-const STATUS: [(Name, Read); 17] = [
+const STATUS: [(Name, Read); 18] = [
     (Name::AdapterCalls, |status| status.calls),
     (Name::AdapterTraps, |status| status.traps),
     (Name::AdapterDeadlines, |status| status.deadlines),
@@ -34,6 +34,7 @@ const STATUS: [(Name, Read); 17] = [
     (Name::AdapterFailedElements, |status| status.failed_elements),
     (Name::AdapterIdle, |status| status.instances_idle as u64),
     (Name::AdapterInUse, |status| status.instances_in_use as u64),
+    (Name::AdapterMissing, |status| status.instances_missing as u64),
     (Name::AdapterSeries, |status| status.series),
     (Name::AdapterSeriesOverflowed, |status| status.series_overflowed),
     (Name::AdapterMessagesDropped, |status| status.messages_dropped),

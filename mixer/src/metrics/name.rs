@@ -139,6 +139,7 @@ table! {
     AdapterFailedElements Counter "mixer_adapter_failed_elements_total" ["handler", "adapter"] 1000 "Elements of reports that the adapter could not take."
     AdapterIdle Gauge "mixer_adapter_instances_idle" ["handler", "adapter"] 1000 "Instances of the component that are ready for a call."
     AdapterInUse Gauge "mixer_adapter_instances_in_use" ["handler", "adapter"] 1000 "Instances of the component in a call."
+    AdapterMissing Gauge "mixer_adapter_instances_missing" ["handler", "adapter"] 1000 "Instances of a large component, made ahead, that were lost and are not replaced yet."
     AdapterSeries Gauge "mixer_adapter_series" ["handler", "adapter"] 1000 "Series that the handler has in the host."
     AdapterSeriesOverflowed Counter "mixer_adapter_series_overflowed_total" ["handler", "adapter"] 1000 "New series that went to an overflow series, for want of room."
     AdapterMessagesDropped Counter "mixer_adapter_messages_dropped_total" ["handler", "adapter"] 1000 "Diagnostic messages of the adapter dropped because there were too many."

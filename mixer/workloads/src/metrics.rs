@@ -3,8 +3,8 @@ use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 /// What is exported about pods. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct WorkloadMetrics {
-    known: IntGauge,
-    left_out: IntGauge,
+    pub(crate) known: IntGauge,
+    pub(crate) left_out: IntGauge,
     pub(crate) refused: IntCounter,
     pub(crate) connected: IntGauge,
     pub(crate) last_contact: Gauge,

@@ -37,7 +37,7 @@ const FAULTS: [&str; 3] = ["caller", "adapter", "backend"];
 
 /// What a handler answered.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Check(CheckResult),
     Quota(QuotaGrant),
     Generate(Vec<(String, mesh_attributes::OwnedValue)>),
@@ -45,7 +45,7 @@ pub(super) enum Answer {
 }
 
 /// What a call is to answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Expected {
     /// Fields of the answer; what is not named may be anything.
     Fields(Map<String, Value>),
@@ -155,7 +155,7 @@ impl Answer {
                 let output: Map<String, Value> = result
                     .output
                     .iter()
-                    .map(|(name, value)| ((*name).to_owned(), show(value)))
+                    .map(|(name, value)| (name.clone().into_owned(), show(value)))
                     .collect();
                 let uses = match result.valid_use_count {
                     ..0 => json!("unlimited"),

@@ -11,7 +11,7 @@ use super::answer::{Answer, Expected};
 use super::instance::{Instance, Values};
 
 /// A call of a case.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(super) origin: Origin,
     pub(super) kind: Kind,
@@ -62,11 +62,56 @@ impl fmt::Display for Kind {
 }
 
 impl Call {
+    /// A call that nothing is expected of.
+    pub(super) fn probing(kind: Kind, instance: InstanceIndex, values: Vec<Values>) -> Self {
+        Self {
+            origin: Origin { file: "made up".into(), line: 0 },
+            kind,
+            instance,
+            values,
+            asked: Asked { amount: 1, best_effort: false, deduplication_id: String::new() },
+            expected: Expected::Fields(serde_json::Map::new()),
+        }
+    }
+
+    /// What it is, in words.
+    pub(crate) fn told(&self) -> String {
+        let count = self.values.len();
+        format!("{} {} of {count} elements", self.origin, self.kind)
+    }
+
+    /// The call with `count` elements, its own ones over and over.
+    pub(crate) fn in_batches_of(&self, count: usize) -> Self {
+        let values = self.values.iter().cycle().take(count).cloned().collect();
+        Self { values, ..self.clone() }
+    }
+
+    /// Whether it is a report.
+    pub(crate) fn is_report(&self) -> bool {
+        self.kind == Kind::Report
+    }
+
+    /// `check`, `report`, `quota` or `generate`.
+    pub(crate) fn kind_name(&self) -> String {
+        self.kind.to_string()
+    }
+
+    /// Whether its answer may depend on the configuration and the values alone.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(self.kind, Kind::Check | Kind::Generate)
+    }
+
+    /// An element that an answer names and the report does not have.
+    pub(crate) fn stray_element(&self, answer: &Result<Answer, CallError>) -> Option<u32> {
+        let Ok(Answer::Report(failed)) = answer else { return None };
+        failed.iter().map(|failed| failed.element).find(|at| *at as usize >= self.values.len())
+    }
+
     /// Makes the call.
     ///
     /// # Errors
     /// Those of the handler.
-    pub(super) async fn make(
+    pub(crate) async fn make(
         &self,
         handler: &Handler,
         instance: &Instance,

@@ -3,12 +3,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::server::ServerKind;
+
 /// A case file as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Document {
     /// Of cases that have none of their own.
     pub(super) parameters: Map<String, Value>,
+    /// Back ends by the name that parameters use as `$NAME`.
+    pub(super) servers: BTreeMap<String, ServerKind>,
     pub(super) instances: BTreeMap<String, WrittenInstance>,
     pub(super) cases: Vec<WrittenCase>,
 }
@@ -36,6 +40,8 @@ pub(super) struct WrittenCase {
     pub(super) series: Option<Vec<String>>,
     /// All lines of the handler's stream.
     pub(super) lines: Option<Vec<String>>,
+    /// All that each server has received.
+    pub(super) sent: Option<BTreeMap<String, Vec<String>>>,
     /// All messages to the operator.
     pub(super) messages: Option<Vec<String>>,
 }

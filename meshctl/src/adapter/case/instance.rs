@@ -11,7 +11,7 @@ use super::value;
 
 /// An instance of a case file.
 #[derive(Debug, Clone)]
-pub(super) struct Instance {
+pub(crate) struct Instance {
     /// As the handler is told of it.
     pub(super) decl: InstanceDecl,
     /// All fields that are set, by their full names such as `dimensions.source`.
@@ -23,6 +23,11 @@ pub(super) struct Instance {
 pub(super) struct Values(BTreeMap<String, OwnedValue>);
 
 impl Instance {
+    /// `name.instance.namespace`.
+    pub(crate) fn name(&self) -> &str {
+        &self.decl.name
+    }
+
     /// Reads a declaration; `name` is that in the case file.
     ///
     /// # Errors
@@ -118,6 +123,12 @@ impl Instance {
 }
 
 impl Values {
+    /// A value for each field of an instance.
+    pub(super) fn of(instance: &Instance, value: impl Fn(ValueType) -> OwnedValue) -> Self {
+        let set = |(name, declared): (&String, &ValueType)| (name.clone(), value(*declared));
+        Self(instance.types.iter().map(set).collect())
+    }
+
     /// The value of a field by its full name.
     pub(super) fn get(&self, name: &str) -> Option<&OwnedValue> {
         self.0.get(name)

@@ -10,10 +10,15 @@ mod capture;
 mod document;
 mod instance;
 mod mismatch;
+mod odd;
 mod run;
+mod server;
 mod suite;
 mod value;
 
+pub(crate) use self::call::Call;
 pub(crate) use self::capture::Capture;
+pub(crate) use self::odd::Odd;
 pub(crate) use self::run::Runner;
+pub(crate) use self::server::Servers;
 pub(crate) use self::suite::Suite;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use adapter_host::{AdapterHost, BuildError, Component, Handler, HandlerSpec, Limits};
 use anyhow::{Context, Result};
 use mesh_config::Origin;
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::super::host::stream_to;
 use super::Capture;
 use super::mismatch::{Difference, Mismatch, list_differences};
 use super::suite::{Case, Suite};
@@ -58,15 +58,17 @@ impl Runner {
         self.capture.take();
         let mut mismatches = Vec::new();
         let stream = self.scratch.path().join(format!("{number}.log"));
+        let (servers, mut params) = suite.start(case).await?;
+        stream_to(&self.component, &mut params, &stream);
         let spec = HandlerSpec {
             name: format!("case-{number}.default"),
-            params: self.parameters(case, &stream),
+            params,
             instances: suite.instances.iter().map(|instance| instance.decl.clone()).collect(),
             limits: Limits {
                 check_deadline: CALL_DEADLINE,
                 report_deadline: CALL_DEADLINE,
                 setup_deadline: SETUP_DEADLINE,
-                ..Limits::default()
+                ..Limits::default_for(&self.component)
             },
         };
         match Handler::build(&self.host, Arc::clone(&self.component), spec).await {
@@ -83,6 +85,11 @@ impl Runner {
                     let actual = self.series();
                     let differences = list_differences(expected, &actual, false);
                     mismatches.extend(listed(origin, "series", differences));
+                }
+                for (origin, server, expected) in &case.sent {
+                    let actual = servers.received(server, expected.len()).await;
+                    let differences = list_differences(expected, &actual, true);
+                    mismatches.extend(listed(origin, &format!("sent to {server}"), differences));
                 }
                 handler.close().await;
                 if let Some((origin, expected)) = &case.lines {
@@ -116,22 +123,6 @@ impl Runner {
                 mismatches.push(Mismatch { origin: call.origin.clone(), what, differences });
             }
         }
-    }
-
-    /// Those of the case; the handler's stream goes to a file, unless the case names another place or the
-    /// adapter has no such parameter.
-    fn parameters(&self, case: &Case, stream: &Path) -> Value {
-        let mut parameters = case.parameters.clone();
-        let schema: Value =
-            serde_json::from_str(&self.component.description().parameters).unwrap_or_default();
-        let knows = |name: &str| schema["properties"].get(name).is_some();
-        let Some(map) = parameters.as_object_mut() else { return parameters };
-        let names_stream = map.contains_key("log_stream") || map.contains_key("logStream");
-        if knows("log_stream") && knows("output_path") && !names_stream {
-            map.insert("log_stream".to_owned(), "FILE".into());
-            map.insert("output_path".to_owned(), stream.display().to_string().into());
-        }
-        parameters
     }
 
     /// All series with their samples, without comments.

@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use adapter_host::InstanceIndex;
+use adapter_host::{InstanceDecl, InstanceIndex};
 use anyhow::{Result, anyhow, bail};
 use mesh_config::{Origin, PlainDocument, PlainFiles, nearest_name};
 use serde_json::{Map, Value};
@@ -10,10 +10,12 @@ use super::answer::Expected;
 use super::call::{Asked, Call, Kind};
 use super::document::{Document, WrittenCall, WrittenCase};
 use super::instance::Instance;
+use super::server::{ServerKind, Servers};
 
 /// A case file.
 #[derive(Debug)]
 pub(crate) struct Suite {
+    pub(super) servers: BTreeMap<String, ServerKind>,
     /// Sorted by their names in the file.
     pub(super) instances: Vec<Instance>,
     /// In the file's order.
@@ -31,6 +33,8 @@ pub(crate) struct Case {
     pub(super) series: Option<(Origin, Vec<String>)>,
     pub(super) lines: Option<(Origin, Vec<String>)>,
     pub(super) messages: Option<(Origin, Vec<String>)>,
+    /// By server.
+    pub(super) sent: Vec<(Origin, String, Vec<String>)>,
 }
 
 impl Suite {
@@ -61,6 +65,61 @@ impl Suite {
     }
 }
 
+impl Suite {
+    /// The instances as a handler is told of them.
+    pub(crate) fn declared(&self) -> Vec<InstanceDecl> {
+        self.instances.iter().map(|instance| instance.decl.clone()).collect()
+    }
+
+    /// The instance that a call is for.
+    pub(crate) fn instance_of(&self, call: &Call) -> &Instance {
+        &self.instances[call.instance.0 as usize]
+    }
+
+    /// The parameters of the cases that are to be taken, and at last none.
+    pub(crate) fn parameters(&self) -> Vec<Value> {
+        let taken = self.cases.iter().filter(|case| case.problems.is_none());
+        let mut parameters: Vec<Value> = taken.map(|case| case.parameters.clone()).collect();
+        parameters.push(Value::Object(Map::new()));
+        parameters
+    }
+
+    /// The cases that make a handler, with the first call of each instance.
+    pub(crate) fn measurable(&self) -> Vec<(&Case, Vec<&Call>)> {
+        let mut seen = BTreeSet::new();
+        let cases = self.cases.iter().filter(|case| case.problems.is_none());
+        let with_calls = cases.map(|case| {
+            let calls = case.calls.iter().filter(|call| !call.values.is_empty());
+            (case, calls.filter(|call| seen.insert(call.instance.0)).collect::<Vec<_>>())
+        });
+        with_calls.filter(|(_, calls)| !calls.is_empty()).collect()
+    }
+
+    /// Starts the back ends of the cases.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub(crate) async fn servers(&self) -> Result<Servers> {
+        Servers::start(&self.servers).await
+    }
+
+    /// Starts the back ends of a case and puts their addresses into its parameters.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub(crate) async fn start(&self, case: &Case) -> Result<(Servers, Value)> {
+        let servers = self.servers().await?;
+        let mut parameters = case.parameters.clone();
+        servers.fill_in(&mut parameters);
+        Ok((servers, parameters))
+    }
+
+    /// The calls of all cases.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.cases.iter().flat_map(|case| case.calls.iter().cloned()).collect()
+    }
+}
+
 struct Reader<'d> {
     document: &'d PlainDocument,
     problems: Vec<String>,
@@ -86,7 +145,7 @@ impl Reader<'_> {
         }
         let cases = written.cases.iter().enumerate();
         let cases = cases.map(|(at, case)| self.case(at, case, written, &instances)).collect();
-        Suite { instances, cases }
+        Suite { servers: written.servers.clone(), instances, cases }
     }
 
     fn case(
@@ -114,11 +173,22 @@ impl Reader<'_> {
             (expected("problems", &case.problems), expected("series", &case.series));
         let (lines, messages) =
             (expected("lines", &case.lines), expected("messages", &case.messages));
+        let mut sent = Vec::new();
+        for (server, messages) in case.sent.iter().flatten() {
+            let place = format!("{place}.sent.{server}");
+            if written.servers.contains_key(server) {
+                sent.push((self.document.origin_of(&place), server.clone(), messages.clone()));
+                continue;
+            }
+            let near = nearest_name(server, written.servers.keys().map(String::as_str));
+            let hint = near.map(|near| format!(", did you mean {near}?")).unwrap_or_default();
+            self.problem(&place, format!("there is no server {server}{hint}"));
+        }
         let parameters = case.parameters.as_ref().unwrap_or(&written.parameters).clone();
         let name = case.name.clone();
         let origin = self.document.origin_of(&place);
         let parameters = parameters.into();
-        Case { name, origin, parameters, calls, problems, series, lines, messages }
+        Case { name, origin, parameters, calls, problems, series, lines, messages, sent }
     }
 
     fn call(&mut self, place: &str, call: &WrittenCall, instances: &[Instance]) -> Option<Call> {

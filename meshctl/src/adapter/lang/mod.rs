@@ -152,3 +152,23 @@ impl ProjectFile {
         Self { path: path.into(), text: text.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_makes_a_project_of_each_template_and_of_all() {
+        let all = Template::ALL.to_vec();
+        let alone = Template::ALL.map(|template| vec![template]);
+        for templates in alone.into_iter().chain([all]) {
+            let new = NewProject { name: "rate-log".to_owned(), templates };
+            for language in Language::all() {
+                for file in language.files(&new).unwrap() {
+                    let is_whole = !file.text.contains("{%") && !file.text.contains("{{ ");
+                    assert!(is_whole, "{}: {}", language.name(), file.path.display());
+                }
+            }
+        }
+    }
+}
