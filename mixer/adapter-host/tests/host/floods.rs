@@ -28,14 +28,18 @@ struct Neighbours {
     host: AdapterHost,
     hostile: Arc<Handler>,
     good: Arc<Handler>,
+    /// Of the lines that the hostile one writes.
+    _folder: tempfile::TempDir,
 }
 
 impl Neighbours {
     async fn new() -> Self {
         let host = host();
         let (hostile, good) = (load(&host, "testing/hostile"), load(&host, "noop"));
-        let handler = |name: &str| {
-            TestHandler::new(json!({}))
+        let folder = tempfile::tempdir().unwrap();
+        let stream = json!({ "log_stream": "FILE", "output_path": folder.path().join("lines") });
+        let handler = |name: &str, parameters| {
+            TestHandler::new(parameters)
                 .named(name)
                 .with_instance(Template::ListEntry)
                 .with_instance(Template::LogEntry)
@@ -45,9 +49,9 @@ impl Neighbours {
                     limits.log_rate = NonZeroU32::MIN;
                 })
         };
-        let hostile = handler("hostile").build(&host, &hostile).await;
-        let good = handler("good").build(&host, &good).await;
-        Self { host, hostile, good }
+        let hostile = handler("hostile", stream).build(&host, &hostile).await;
+        let good = handler("good", json!({})).build(&host, &good).await;
+        Self { host, hostile, good, _folder: folder }
     }
 
     /// What comes of one deed, after which the good one answers and the hostile one still can.
