@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use adapter_host::{
-    CallError, CheckResult, Fault, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch,
+    CallError, CheckResult, ColumnBatch, Fault, Handler, InstanceDecl, InstanceIndex, MetricBatch,
     OwnedValue, QuotaGrant, QuotaRequest, Template,
 };
 use serde::Serialize;
@@ -56,7 +56,7 @@ pub(crate) struct BuiltHandler {
 #[derive(Debug)]
 pub(crate) enum ReportBatch {
     Metrics(MetricBatch),
-    LogEntries(LogBatch),
+    Columns(ColumnBatch),
     /// How many requests rules have selected for an instance.
     Nothing(InstanceIndex, u32),
 }
@@ -262,7 +262,7 @@ impl ReportBatch {
     fn len(&self) -> u64 {
         match self {
             Self::Metrics(batch) => batch.len() as u64,
-            Self::LogEntries(batch) => batch.len() as u64,
+            Self::Columns(batch) => batch.len() as u64,
             Self::Nothing(_, count) => u64::from(*count),
         }
     }
@@ -317,8 +317,8 @@ async fn work_off(
         let started = Instant::now();
         let (template, outcome) = match &batch {
             ReportBatch::Metrics(batch) => (Template::Metric, handler.report_metrics(batch).await),
-            ReportBatch::LogEntries(batch) => {
-                (Template::LogEntry, handler.report_log_entries(batch).await)
+            ReportBatch::Columns(batch) => {
+                (batch.template().template(), handler.report_columns(batch).await)
             }
             ReportBatch::Nothing(instance, count) => {
                 let noted = handler.report_nothing(*instance, *count).await;

@@ -14,7 +14,7 @@ pub use template::CompiledTemplate;
 
 /// Adapters of Istio 1.4 that are not available.
 const OTHER_ADAPTERS: &[&str] =
-    &["bypass", "circonus", "cloudwatch", "opa", "rbac", "solarwinds", "stackdriver", "zipkin"];
+    &["bypass", "circonus", "cloudwatch", "opa", "rbac", "solarwinds", "stackdriver"];
 
 /// What is wrong with `name` as a compiled adapter.
 pub(crate) fn refuse_adapter(name: &str) -> String {

@@ -25,6 +25,8 @@ pub enum CompiledAdapter {
     StatsD,
     /// Writes log entries and metrics to the process's output.
     Stdio,
+    /// Sends spans to Zipkin.
+    Zipkin,
 }
 
 /// The parameters' field names of an adapter, as far as reading YAML must know them.
@@ -40,7 +42,7 @@ pub(crate) struct ParamNames {
 
 impl CompiledAdapter {
     /// All adapters, by name.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Denier,
         Self::DogStatsD,
         Self::Fluentd,
@@ -53,6 +55,7 @@ impl CompiledAdapter {
         Self::RedisQuota,
         Self::StatsD,
         Self::Stdio,
+        Self::Zipkin,
     ];
 
     /// The name in configuration.
@@ -70,6 +73,7 @@ impl CompiledAdapter {
             Self::RedisQuota => "redisquota",
             Self::StatsD => "statsd",
             Self::Stdio => "stdio",
+            Self::Zipkin => "zipkin",
         }
     }
 
@@ -208,6 +212,11 @@ impl CompiledAdapter {
                 ],
                 booleans: &["output_as_json"],
                 texts: &["output_path"],
+            },
+            Self::Zipkin => ParamNames {
+                compound: &["sample_probability", "ca_file"],
+                booleans: &["gzip"],
+                texts: &["url", "ca_file"],
             },
         }
     }

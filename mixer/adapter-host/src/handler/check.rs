@@ -104,6 +104,8 @@ impl Handler {
             }
             Template::Metric
             | Template::LogEntry
+            | Template::TraceSpan
+            | Template::Edge
             | Template::ReportNothing
             | Template::Quota
             | Template::Kubernetes => unreachable!("the variety was checked"),

@@ -4,6 +4,7 @@
 
 mod cache;
 mod checks;
+mod columns;
 mod excess;
 mod fixture;
 mod hostile;
