@@ -9,6 +9,8 @@ pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
 /// Something that some tests need and a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
+    /// Chromium, which shows pages.
+    Chromium,
     /// Envoy, which the system tests run.
     Envoy,
     /// etcd, which holds configuration.
@@ -29,7 +31,8 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Chromium,
         Self::Envoy,
         Self::Etcd,
         Self::FluentServer,
@@ -43,6 +46,7 @@ impl Part {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Chromium => "Chromium",
             Self::Envoy => "Envoy",
             Self::Etcd => "etcd",
             Self::FluentServer => "fluent-server",
@@ -57,6 +61,9 @@ impl Part {
     /// How a user gets it.
     pub fn how_to_get(self) -> &'static str {
         match self {
+            Self::Chromium => {
+                "install it (Debian: apt-get install chromium) or have `cargo xtask setup --all` unpack it"
+            }
             Self::Envoy => {
                 "install Python 3 with venv and pip (Debian: apt-get install python3-venv), then \
                  `cargo xtask setup`"
@@ -88,6 +95,7 @@ impl Part {
     /// Whether set-up has put it in its place.
     pub fn is_present(self, layout: &Layout) -> bool {
         match self {
+            Self::Chromium => layout.chromium().exists(),
             Self::Envoy => layout.envoy().exists(),
             Self::Etcd => layout.etcd().exists(),
             Self::FluentServer => layout.npm_package("@fluent-org/logger").exists(),

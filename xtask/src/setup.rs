@@ -2,6 +2,7 @@
 //! is done; a step that was interrupted starts again.
 
 mod apt;
+mod chromium;
 pub(crate) mod envoy;
 mod etcd;
 mod kube_apiserver;
@@ -24,7 +25,8 @@ use crate::{adapters, progress};
 /// What to set up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also install Java, Maven and Node.js from the distribution; a missing part is a failure
+    /// Also install Java, Maven and Node.js from the distribution and unpack Chromium; a missing part is a
+    /// failure
     #[arg(long)]
     all: bool,
 }
@@ -36,8 +38,15 @@ pub(crate) struct Options {
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
-    let wanted =
-        [Part::Etcd, Part::FluentServer, Part::Prometheus, Part::Redis, Part::StatsD, Part::Zipkin];
+    let wanted = [
+        Part::Chromium,
+        Part::Etcd,
+        Part::FluentServer,
+        Part::Prometheus,
+        Part::Redis,
+        Part::StatsD,
+        Part::Zipkin,
+    ];
     let missing = parts(layout, &wanted, options.all);
     ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
@@ -52,11 +61,12 @@ pub(crate) fn mesh(layout: &Layout) -> Result<()> {
     adapters::run(layout)
 }
 
-/// Installs parts of the machine; `with_runtimes` also what they run on, from the distribution. Returns
-/// those that cannot be had, having said why and how to get them.
+/// Installs parts of the machine; `with_runtimes` also what they run on, from the distribution, and what is
+/// large. Returns those that cannot be had, having said why and how to get them.
 pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Vec<Part> {
     let lock = lock(layout);
     let install = |part: Part| match part {
+        Part::Chromium => chromium::ensure_installed(layout, with_runtimes),
         Part::Envoy => envoy::ensure_installed(layout),
         Part::Etcd => etcd::ensure_installed(layout),
         Part::FluentServer => {
