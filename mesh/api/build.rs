@@ -6,7 +6,29 @@ use std::{env, fs};
 
 use prost::Message;
 
-const FILES: [&str; 3] = ["etcd/rpc.proto", "istio/mixer/v1/mixer.proto", "mixmesh/v1/watch.proto"];
+const FILES: [&str; 5] = [
+    "etcd/rpc.proto",
+    "istio/adapter/model/v1beta1/adapter.proto",
+    "istio/mixer/v1/mixer.proto",
+    "istio/policy/v1beta1/type.proto",
+    "mixmesh/v1/watch.proto",
+];
+
+/// Descriptions of templates, read at run time: whoever hands instances over knows no template.
+const TEMPLATES: [&str; 12] = [
+    "istio/template/apikey.proto",
+    "istio/template/authorization.proto",
+    "istio/template/checknothing.proto",
+    "istio/template/edge.proto",
+    "istio/template/keyval.proto",
+    "istio/template/kubernetes.proto",
+    "istio/template/listentry.proto",
+    "istio/template/logentry.proto",
+    "istio/template/metric.proto",
+    "istio/template/quota.proto",
+    "istio/template/reportnothing.proto",
+    "istio/template/tracespan.proto",
+];
 
 const ENVOY_FILES: [&str; 3] = [
     "envoy/service/accesslog/v3/als.proto",
@@ -27,11 +49,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_client(grpc)
         .build_server(grpc)
         .compile_fds(files.clone())?;
+    // Istio's options are extensions: prost's own types would lose them.
+    let mut templates = protox::Compiler::new(["proto"])?;
+    templates.include_imports(true).include_source_info(false).open_files(TEMPLATES)?;
     // Reflection needs the definitions, not where they stand and what is said about them.
     for file in &mut files.file {
         file.source_code_info = None;
     }
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     fs::write(Path::new(&out).join("descriptors.bin"), files.encode_to_vec())?;
+    fs::write(Path::new(&out).join("templates.bin"), templates.encode_file_descriptor_set())?;
     Ok(())
 }

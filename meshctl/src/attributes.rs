@@ -149,7 +149,8 @@ fn guess(text: &str) -> OwnedValue {
     duration(text).map_or_else(|| text.into(), Into::into)
 }
 
-fn duration(text: &str) -> Option<Span> {
+/// A length of time such as `1.5s`; units are ns, us, ms, s, m and h.
+pub(crate) fn duration(text: &str) -> Option<Span> {
     const UNITS: [(&str, f64); 6] =
         [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
     let start = text.find(|c: char| c.is_ascii_alphabetic())?;

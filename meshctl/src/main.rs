@@ -1,5 +1,6 @@
 //! `meshctl`: asks and validates a mesh from the command line.
 
+mod adapter;
 mod attributes;
 mod check;
 mod explain;
@@ -39,6 +40,11 @@ enum Command {
     Explain(Box<explain::Explain>),
     /// Evaluate an expression as Mixer does, and say what its value depends on.
     Expr(expr::Expr),
+    /// Write, build, test and look at adapters.
+    Adapter {
+        #[command(subcommand)]
+        what: adapter::Adapter,
+    },
     /// Follow what a Mixer announces.
     Watch {
         #[command(subcommand)]
@@ -70,6 +76,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Report(report) => answered(report.run().await),
         Command::Explain(explain) => explain.run().await,
         Command::Expr(expr) => expr.run(),
+        Command::Adapter { what } => what.run().await,
         Command::Watch { what: Watched::Generations(generations) } => generations.run().await,
     }
 }

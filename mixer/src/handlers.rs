@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adapter_host::{
-    CallError, CheckResult, ColumnBatch, Fault, Handler, InstanceDecl, InstanceIndex, MetricBatch,
-    OwnedValue, QuotaGrant, QuotaRequest, Template,
+    CallError, CheckResult, ColumnBatch, Fault, InstanceIndex, MetricBatch, OwnedValue, QuotaGrant,
+    QuotaRequest, Template,
 };
+use remote_adapter::ReportRow;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::engine::Engine;
 use crate::metrics::{Dispatches, Metrics};
 use crate::spans::WorkSpan;
 
@@ -22,6 +24,10 @@ const MAX_QUEUED_INSTANCES: u64 = 50_000;
 
 /// Batches that wait for a handler, for proxies that report each request by itself.
 const MAX_QUEUED_BATCHES: usize = 4096;
+
+/// How long a batch waits for an adapter in another process that is away. What comes meanwhile waits in
+/// the queue.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A handler that rules refer to: built, or missing with the reason.
 #[derive(Debug)]
@@ -45,11 +51,26 @@ pub(crate) enum HandlerState {
 
 #[derive(Debug)]
 pub(crate) struct BuiltHandler {
-    pub(crate) handler: Arc<Handler>,
+    pub(crate) engine: Engine,
     /// What the adapter takes instances of.
-    pub(crate) templates: Vec<Template>,
-    /// What the handler was configured with.
-    pub(crate) instances: Vec<InstanceDecl>,
+    pub(crate) templates: Vec<TakenTemplate>,
+    /// What the handler was configured with, in the order of its indexes.
+    pub(crate) instances: Vec<TakenInstance>,
+}
+
+/// A template that an adapter takes instances of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TakenTemplate {
+    pub(crate) name: String,
+    /// Whether they are made after a request.
+    pub(crate) is_report: bool,
+}
+
+/// An instance that a handler was configured with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TakenInstance {
+    pub(crate) name: String,
+    pub(crate) template: String,
 }
 
 /// The instances of one Report request for one handler.
@@ -59,6 +80,8 @@ pub(crate) enum ReportBatch {
     Columns(ColumnBatch),
     /// How many requests rules have selected for an instance.
     Nothing(InstanceIndex, u32),
+    /// Instances of one template, for an adapter that is no component.
+    Rows(Arc<str>, Vec<ReportRow>),
 }
 
 /// The way into a handler's queue.
@@ -127,7 +150,7 @@ impl HandlerUnit {
         let dispatches = Arc::new(Dispatches::new(&name, &adapter, &built.templates));
         workers.spawn(work_off(
             name.clone(),
-            Arc::clone(&built.handler),
+            built.engine.clone(),
             (queue, Arc::clone(&reports.waiting)),
             Arc::clone(&dispatches),
             metrics.clone(),
@@ -150,27 +173,35 @@ impl HandlerUnit {
     pub(crate) fn index_of(&self, instance: &str) -> Option<InstanceIndex> {
         match &self.state {
             HandlerState::Built { built, .. } => {
-                let at = built.instances.iter().position(|decl| decl.name == instance)?;
+                let at = built.instances.iter().position(|taken| taken.name == instance)?;
                 u32::try_from(at).ok().map(InstanceIndex)
             }
             HandlerState::Missing { .. } => Some(InstanceIndex(0)),
         }
     }
 
+    /// Whether the handler takes instances in the shape for adapters that are no components.
+    pub(crate) fn takes_shapes(&self) -> bool {
+        match &self.state {
+            HandlerState::Built { built, .. } => built.engine.takes_shapes(),
+            HandlerState::Missing { .. } => false,
+        }
+    }
+
     /// Why the handler cannot take an instance.
-    pub(crate) fn refusal(&self, instance: &InstanceDecl) -> String {
+    pub(crate) fn refusal(&self, instance: &str, template: &str) -> String {
         let taken = match &self.state {
             HandlerState::Built { built, .. } => built
                 .templates
                 .iter()
-                .map(|template| template.name())
+                .map(|template| template.name.as_str())
                 .collect::<Vec<_>>()
                 .join(", "),
             HandlerState::Missing { .. } => String::new(),
         };
         format!(
-            "handler {} (adapter {}) does not take {}, which is of template {}; it takes {taken}",
-            self.name, self.adapter, instance.name, instance.template
+            "handler {} (adapter {}) does not take {instance}, which is of template {template}; it takes {taken}",
+            self.name, self.adapter
         )
     }
 
@@ -180,9 +211,9 @@ impl HandlerUnit {
         instance: InstanceIndex,
         values: Vec<OwnedValue>,
     ) -> Result<CheckResult, CallFailure> {
-        let (handler, template) = self.handler(instance)?;
+        let (engine, template) = self.engine(instance)?;
         let started = Instant::now();
-        let called = handler.check(instance, values).await;
+        let called = engine.check(instance, values).await;
         self.dispatches.done(template, started, &called);
         called.map_err(CallFailure::Call)
     }
@@ -194,9 +225,9 @@ impl HandlerUnit {
         dimensions: Vec<OwnedValue>,
         request: QuotaRequest,
     ) -> Result<QuotaGrant, CallFailure> {
-        let (handler, template) = self.handler(instance)?;
+        let (engine, template) = self.engine(instance)?;
         let started = Instant::now();
-        let called = handler.allocate(instance, dimensions, request).await;
+        let called = engine.allocate(instance, dimensions, request).await;
         self.dispatches.done(template, started, &called);
         called.map_err(CallFailure::Call)
     }
@@ -207,9 +238,9 @@ impl HandlerUnit {
         instance: InstanceIndex,
         values: Vec<OwnedValue>,
     ) -> Result<Vec<(String, OwnedValue)>, CallFailure> {
-        let (handler, template) = self.handler(instance)?;
+        let (engine, template) = self.engine(instance)?;
         let started = Instant::now();
-        let called = handler.generate(instance, values).await;
+        let called = engine.generate(instance, values).await;
         self.dispatches.done(template, started, &called);
         called.map_err(CallFailure::Call)
     }
@@ -245,13 +276,12 @@ impl HandlerUnit {
         }
     }
 
-    /// The handler, and the template of one of its instances.
-    fn handler(&self, instance: InstanceIndex) -> Result<(&Arc<Handler>, Template), CallFailure> {
+    /// What the handler runs in, and the template of one of its instances.
+    fn engine(&self, instance: InstanceIndex) -> Result<(&Engine, &str), CallFailure> {
         match &self.state {
             HandlerState::Built { built, .. } => {
-                let declared = built.instances.get(instance.0 as usize);
-                let template = declared.map_or(Template::CheckNothing, |decl| decl.template);
-                Ok((&built.handler, template))
+                let taken = built.instances.get(instance.0 as usize);
+                Ok((&built.engine, taken.map_or("", |taken| taken.template.as_str())))
             }
             HandlerState::Missing { why } => Err(CallFailure::NotBuilt(why.clone())),
         }
@@ -264,6 +294,17 @@ impl ReportBatch {
             Self::Metrics(batch) => batch.len() as u64,
             Self::Columns(batch) => batch.len() as u64,
             Self::Nothing(_, count) => u64::from(*count),
+            Self::Rows(_, rows) => rows.len() as u64,
+        }
+    }
+
+    /// The template of its instances.
+    pub(crate) fn template(&self) -> &str {
+        match self {
+            Self::Metrics(_) => Template::Metric.name(),
+            Self::Columns(batch) => batch.template().template().name(),
+            Self::Nothing(..) => Template::ReportNothing.name(),
+            Self::Rows(template, _) => template,
         }
     }
 }
@@ -278,6 +319,7 @@ impl CallFailure {
             Self::Call(
                 CallError::Trap { .. }
                 | CallError::Deadline { .. }
+                | CallError::Unreachable { .. }
                 | CallError::BreakerOpen { .. }
                 | CallError::Exhausted { .. }
                 | CallError::HostFull,
@@ -305,7 +347,7 @@ impl std::fmt::Display for CallFailure {
 
 async fn work_off(
     name: String,
-    handler: Arc<Handler>,
+    engine: Engine,
     (mut queue, waiting): (mpsc::Receiver<QueuedBatch>, Arc<AtomicU64>),
     dispatches: Arc<Dispatches>,
     metrics: Metrics,
@@ -315,17 +357,10 @@ async fn work_off(
         metrics.report_queued.sub(batch.len().cast_signed());
         waiting.fetch_sub(batch.len(), Ordering::Relaxed);
         let started = Instant::now();
-        let (template, outcome) = match &batch {
-            ReportBatch::Metrics(batch) => (Template::Metric, handler.report_metrics(batch).await),
-            ReportBatch::Columns(batch) => {
-                (batch.template().template(), handler.report_columns(batch).await)
-            }
-            ReportBatch::Nothing(instance, count) => {
-                let noted = handler.report_nothing(*instance, *count).await;
-                (Template::ReportNothing, noted.map(|()| Vec::new()))
-            }
-        };
-        dispatches.done(template, started, &outcome);
+        // Nobody waits long for an adapter whose handler is on its way out.
+        let patience = if queue.is_closed() { Duration::ZERO } else { PATIENCE };
+        let outcome = engine.report(&batch, patience).await;
+        dispatches.done(batch.template(), started, &outcome);
         match outcome {
             Ok(failed) => {
                 let Some(first) = failed.first() else { continue };
@@ -345,7 +380,7 @@ async fn work_off(
             }
         }
     }
-    let lost = handler.close().await;
+    let lost = engine.close().await;
     metrics.report_elements_lost.with_label_values(&["outbound_closed"]).inc_by(lost);
     metrics.handlers_closed.inc();
     info!(handler = name, "a handler that no rule uses any more is closed");

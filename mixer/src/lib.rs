@@ -9,6 +9,7 @@ mod check;
 mod check_cache;
 mod codes;
 mod debug;
+mod engine;
 mod envoy;
 #[cfg(test)]
 mod fixture;
@@ -19,6 +20,7 @@ mod instance;
 mod layered;
 mod listener;
 mod metrics;
+pub mod native;
 mod options;
 mod policy;
 mod report;
@@ -37,7 +39,7 @@ pub use options::{DEFAULT_ROOT_NAMESPACE, ListenAddress, Options, OptionsError, 
 pub use policy::{
     Announcement, Generation, NamespaceState, ParseGenerationError, Policy, PolicyBuilder,
 };
-pub use serve::serve;
+pub use serve::{serve, serve_with};
 pub use service::Mixer;
 pub use shedding::{
     Admission, Limits, Permit, RateLimit, RequestKind, Shed, ShedReason, SheddingMode,

@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use adapter_host::RegistryOptions;
 use clap::Args;
 use mesh_config::SourceLocation;
 use mesh_runtime::{LogFormat, SpanTarget};
@@ -91,14 +92,29 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub compile_cache: Option<PathBuf>,
 
+    /// Folder for components that were pulled from registries, so that the next start needs none. What is
+    /// there is held against its digest; without it components are pulled at each start.
+    #[arg(long, value_name = "DIR")]
+    pub component_cache: Option<PathBuf>,
+
+    /// A configuration file of Docker (`config.json`) with the credentials of registries.
+    #[arg(long, value_name = "FILE")]
+    pub registry_credentials: Option<PathBuf>,
+
+    /// Registries that speak plain HTTP. What they send is still held against its digest, but credentials
+    /// for them go over the network in the clear. Those on this machine need not be named.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    pub registry_plain_http: Vec<String>,
+
     /// The namespace whose rules hold for all namespaces.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_ROOT_NAMESPACE)]
     pub root_namespace: String,
 
     /// Where the adapter `kubernetesenv` learns of workloads: a file of Kubernetes pods in YAML, such as
-    /// `kubectl get pods -A -o yaml` writes, or a folder of such files. Changes take effect within two
-    /// seconds. Without it no workload is known.
-    #[arg(long, value_name = "FILE|DIR")]
+    /// `kubectl get pods -A -o yaml` writes, or a folder of such files, where changes take effect within
+    /// two seconds; or `k8s://[?namespace=A,B&kubeconfig=FILE&context=NAME]`, the pods of the API server,
+    /// watched. Without it no workload is known.
+    #[arg(long, value_name = "FILE|DIR|URL")]
     pub workloads: Option<WorkloadSource>,
 
     /// Bound of the check cache in bytes; 0 turns it off.
@@ -180,6 +196,15 @@ struct SheddingFlags {
 }
 
 impl Options {
+    /// How registries of components are used.
+    pub(crate) fn registry(&self) -> RegistryOptions {
+        RegistryOptions {
+            folder: self.component_cache.clone(),
+            plain_http: self.registry_plain_http.clone(),
+            credentials: self.registry_credentials.clone(),
+        }
+    }
+
     /// What happens under more load than can be served.
     pub fn shedding(&self) -> SheddingOptions {
         let flags = &self.shedding;

@@ -10,6 +10,7 @@ use mesh_attributes::wire::ReportRequest;
 use mixer_expr::Evaluated;
 use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
+use remote_adapter::ReportRow;
 use smallvec::SmallVec;
 use tonic::Status;
 use tracing::debug;
@@ -17,7 +18,7 @@ use tracing::debug;
 use crate::batches::Arrival;
 use crate::generate::RememberedOutputs;
 use crate::handlers::{HandlerUnit, ReportBatch};
-use crate::instance::{FieldError, adapter_value};
+use crate::instance::{FieldError, adapter_value, evaluate_owned};
 use crate::layered::Layered;
 use crate::policy::rule::{Field, ReportCall, ReportInput, ReportRule, Target};
 use crate::service::Mixer;
@@ -143,6 +144,8 @@ impl BadElements {
 struct Outgoing {
     metrics: SmallVec<[(Arc<HandlerUnit>, MetricBatch); 4]>,
     columns: SmallVec<[(Arc<HandlerUnit>, ColumnBatch); 4]>,
+    /// For adapters that are no components, by template.
+    rows: SmallVec<[(Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>); 2]>,
     /// How many requests were selected for an instance.
     nothing: SmallVec<[(Target, u32); 2]>,
     /// Instances that could not be made.
@@ -175,6 +178,21 @@ impl Outgoing {
                 let fields = evaluate_all(fields, bag)?;
                 let values: Values<'_> = fields.iter().map(adapter_value).collect();
                 self.columns_of(*template, &target.handler).push(element, target.index, &values);
+            }
+            ReportInput::Row { template, fields } => {
+                let values = evaluate_owned(fields, bag)?;
+                let row = ReportRow { element, instance: target.index, values };
+                let same = |(known, of, _): &&mut (Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>)| {
+                    Arc::ptr_eq(known, &target.handler) && of == template
+                };
+                match self.rows.iter_mut().find(same) {
+                    Some((.., rows)) => rows.push(row),
+                    None => {
+                        let (handler, template) =
+                            (Arc::clone(&target.handler), Arc::clone(template));
+                        self.rows.push((handler, template, vec![row]));
+                    }
+                }
             }
         }
         Ok(())
@@ -218,9 +236,11 @@ impl Outgoing {
 
     fn send(self, mixer: &Mixer, parent: Option<&Context>) {
         let metrics = &mixer.metrics;
-        let handlers = self.metrics.len() + self.columns.len() + self.nothing.len();
+        let handlers =
+            self.metrics.len() + self.columns.len() + self.rows.len() + self.nothing.len();
         let of_metrics = self.metrics.iter().map(|(_, batch)| batch.len());
         let instances = of_metrics.chain(self.columns.iter().map(|(_, batch)| batch.len()));
+        let instances = instances.chain(self.rows.iter().map(|(.., rows)| rows.len()));
         metrics.dispatch_destinations.observe(handlers as f64);
         metrics.dispatch_instances.observe(instances.map(|len| len as f64).sum());
         for (handler, batch) in self.metrics {
@@ -230,6 +250,10 @@ impl Outgoing {
         for (handler, batch) in self.columns {
             let span = mixer.span(&handler.name, SpanKind::Internal, parent);
             handler.enqueue(ReportBatch::Columns(batch), span, metrics);
+        }
+        for (handler, template, rows) in self.rows {
+            let span = mixer.span(&handler.name, SpanKind::Internal, parent);
+            handler.enqueue(ReportBatch::Rows(template, rows), span, metrics);
         }
         for (target, count) in self.nothing {
             let span = mixer.span(&target.handler.name, SpanKind::Internal, parent);

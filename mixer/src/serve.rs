@@ -14,7 +14,7 @@ use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
     serve_http, until_terminated,
 };
-use mixer_workloads::{FileWorkloads, WorkloadMetrics, WorkloadSource};
+use mixer_workloads::{WorkloadMetrics, Workloads};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -24,6 +24,7 @@ use crate::debug::{Subject, debug_router};
 use crate::grpc::GrpcPort;
 use crate::listener::Listener;
 use crate::metrics::{HandlerMetrics, Metrics, StateMetrics};
+use crate::native::NativeAdapters;
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
 use crate::service::Mixer;
@@ -43,6 +44,18 @@ const CONFIG_RETRY: Duration = Duration::from_millis(250);
 /// or the adapter host cannot start. Mistakes within the configuration are no errors: they are logged and
 /// shown at `/debug/config`. Nor is a source that is away: it is waited for.
 pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<()> {
+    serve_with(options, log, NativeAdapters::default()).await
+}
+
+/// As [`serve`], with adapters in Rust.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(
+    options: Options,
+    log: Option<LogControl>,
+    natives: NativeAdapters,
+) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let readiness = Readiness::new();
     let configured = readiness.gate("configuration");
@@ -71,15 +84,15 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
     };
     let host = AdapterHost::new(HostOptions {
         cache_dir: options.compile_cache.clone(),
+        registry: options.registry(),
         quota_metrics: QuotaMetrics::register(metrics.registry())?,
         ..HostOptions::default()
     })?;
     let series = Arc::clone(host.series());
     let workloads = match &options.workloads {
-        Some(WorkloadSource::Files(path)) => {
+        Some(source) => {
             let exported = WorkloadMetrics::register(metrics.registry())?;
-            let index = Arc::clone(host.workloads());
-            Some(FileWorkloads::open(path.clone(), index, exported)?)
+            Some(Workloads::open(source, Arc::clone(host.workloads()), exported).await?)
         }
         None => None,
     };
@@ -106,7 +119,8 @@ pub async fn serve(options: Options, log: Option<LogControl>) -> anyhow::Result<
     let first = first.ok().flatten().with_context(|| {
         format!("configuration source {} had nothing within {waited} s", options.config)
     })?;
-    let mut builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
+    let builder = PolicyBuilder::new(host, adapters, &options.root_namespace, metrics.clone());
+    let mut builder = builder.with_natives(natives);
     let policy = builder.build(&first).await;
     let tracer = spans.as_ref().map(SpanExport::tracer);
     metrics.config.export(&first, policy.problems());
@@ -215,6 +229,7 @@ async fn follow(
     loop {
         tokio::select! {
             changed = configs.changed() => if changed.is_err() { break },
+            () = builder.component_arrived() => {}
             () = drain.signaled() => break,
         }
         let config = configs.borrow_and_update().clone();

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_host::HandlerStatus;
 use arc_swap::ArcSwap;
 use opentelemetry_sdk::trace::SdkTracer;
 use tokio::sync::watch;
@@ -8,6 +9,7 @@ use tracing::info;
 
 use crate::batches::Batches;
 use crate::check_cache::CheckCache;
+use crate::handlers::HandlerState;
 use crate::metrics::Metrics;
 use crate::policy::{Announcement, Policy};
 use crate::shedding::{Admission, SheddingOptions};
@@ -89,6 +91,16 @@ impl Mixer {
     /// Mixer's own metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What each handler of the policy in force has done; none for those that are not built.
+    pub fn handler_statuses(&self) -> Vec<HandlerStatus> {
+        let policy = self.policy();
+        let statuses = policy.handlers().iter().filter_map(|unit| match &unit.state {
+            HandlerState::Built { built, .. } => Some(built.engine.status()),
+            HandlerState::Missing { .. } => None,
+        });
+        statuses.collect()
     }
 
     /// Brings metrics up to date that are read from state.

@@ -57,6 +57,7 @@ async fn compile(
     let adapters = adapters.map_or_else(default_adapters, Ok)?;
     // What is only looked at opens no log file.
     let host = AdapterHost::new(HostOptions { open_streams: false, ..HostOptions::default() })?;
-    let mut builder = PolicyBuilder::new(host, adapters, root_namespace, Metrics::new());
+    let builder = PolicyBuilder::new(host, adapters, root_namespace, Metrics::new());
+    let mut builder = builder.asking_nobody();
     Ok(builder.build(&config).await)
 }

@@ -103,6 +103,32 @@ impl Layout {
         self.setup().join("kube-apiserver")
     }
 
+    /// Where Mixers of tests keep compiled adapters, and `meshctl` does when `XDG_CACHE_HOME` is
+    /// [`Layout::caches`].
+    pub fn compiled(&self) -> PathBuf {
+        self.caches().join("mixmesh/adapters")
+    }
+
+    /// The folder for caches of programs of ours.
+    pub fn caches(&self) -> PathBuf {
+        self.setup().join("cache")
+    }
+
+    /// The folder with clang for WebAssembly: programs in `bin`, wasi-libc in `sysroot`.
+    pub fn clang_wasm(&self) -> PathBuf {
+        self.target().join("clang-wasm")
+    }
+
+    /// The folder whose `node_modules` has componentize-js. Projects below it find it.
+    pub fn componentize_js(&self) -> PathBuf {
+        self.target().join("componentize-js")
+    }
+
+    /// The folder whose `.venv` has componentize-py. Projects below it find it.
+    pub fn componentize_py(&self) -> PathBuf {
+        self.target().join("componentize-py")
+    }
+
     /// Prometheus as set-up found or unpacked it.
     pub fn prometheus(&self) -> PathBuf {
         self.setup().join("prometheus")

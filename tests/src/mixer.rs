@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 
 use crate::{Launch, Layout, Process, Series, free_address, http};
 
-/// The first start compiles the adapters, which an unoptimised build does slowly.
-const READY: Duration = Duration::from_secs(60);
+/// The first start compiles the adapters, which an unoptimised build does slowly: an interpreter takes a minute
+/// and more.
+const READY: Duration = Duration::from_secs(300);
 
 /// How to start a Mixer.
 #[derive(Debug, Clone)]
@@ -68,6 +69,7 @@ impl Mixer {
     /// # Errors
     /// When it is not built, ends or does not become ready; the text has the end of its log.
     pub fn start(layout: &Layout, options: MixerOptions) -> Result<Self> {
+        std::fs::create_dir_all(layout.caches().join("mixmesh"))?;
         let mut launch = Launch::new("mixer", layout.binary("mixer")?, &options.folder)
             .output_to(options.folder.join("access.log"))
             .arg("serve")
@@ -82,7 +84,7 @@ impl Mixer {
             .arg("--adapters")
             .arg(&options.adapters)
             .arg("--compile-cache")
-            .arg(layout.setup().join("compiled"));
+            .arg(layout.compiled());
         if let Some(collector) = &options.zipkin {
             launch = launch.arg("--spans").arg(format!("zipkin={collector}"));
         }

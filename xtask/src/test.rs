@@ -63,7 +63,11 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     adapters::run(layout)?;
     if options.tier != Some(Tier::Unit) {
         // What is missing is noted by the tests that need it.
-        setup::parts(layout, options.tier.unwrap_or(Tier::System).parts(), false);
+        let mut wanted = options.tier.unwrap_or(Tier::System).parts().to_vec();
+        if options.all && options.tier != Some(Tier::Kubernetes) {
+            wanted.extend(Part::LANGUAGES);
+        }
+        setup::parts(layout, &wanted, false);
         build::development(layout)?;
     }
     let notes = tempfile::tempdir()?;

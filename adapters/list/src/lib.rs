@@ -1,24 +1,27 @@
-//! Lets requests pass, or not, by a list of values.
-//!
-//! Istio's `listchecker`, with the entries in the parameters.
+//! Lets requests pass, or not, by a list of values: Istio's `listchecker`, with the entries in the
+//! parameters, in a document that the host fetches, or both.
 
+mod document;
 mod entries;
 mod parameters;
+mod provided;
 
 use adapter_sdk::{
     Adapter, CallError, CheckResult, Code, InstanceIndex, Instances, ListEntry, Problems, Template,
     Value, ValueType,
 };
 
-use crate::entries::{Entries, Found};
+use crate::entries::Entries;
 pub use crate::parameters::Parameters;
+use crate::provided::Provided;
 
 adapter_sdk::export!(List: listentry);
 
 /// The adapter: a list, and what being on it means.
 #[derive(Debug)]
 pub struct List {
-    entries: Entries,
+    overrides: Entries,
+    provided: Option<Provided>,
     /// Whether being on the list is what denies.
     blacklist: bool,
     /// The answer to requests that pass; denials have its lifetime too.
@@ -31,7 +34,19 @@ impl Adapter for List {
     fn configure(parameters: Parameters, instances: Instances) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         parameters.check(&mut problems);
-        let entries = Entries::new(parameters.entry_type, &parameters.overrides, &mut problems);
+        let mut overrides = Entries::none(parameters.entry_type);
+        for (index, text) in parameters.overrides.iter().enumerate() {
+            if let Err(message) = overrides.add(text) {
+                problems.add(format!("overrides[{index}]"), message);
+            }
+        }
+        let mut provided = None;
+        if !parameters.provider_url.is_empty() {
+            match Provided::open(&parameters) {
+                Ok(opened) => provided = Some(opened),
+                Err(problem) => problems.add(problem.field, problem.message),
+            }
+        }
         for (_, instance) in instances.of(Template::ListEntry) {
             let can_be_on_a_list = match instance.value_type {
                 Some(ValueType::IpAddress) => true,
@@ -47,7 +62,8 @@ impl Adapter for List {
             }
         }
         problems.none_or(Self {
-            entries,
+            overrides,
+            provided,
             blacklist: parameters.blacklist,
             pass: CheckResult {
                 code: Code::OK,
@@ -60,22 +76,32 @@ impl Adapter for List {
     }
 }
 
+impl List {
+    /// Whether the value is on the list; `None` when it can be on none of this type. An entry of the
+    /// parameters counts whether or not there is a document.
+    fn contains(&mut self, value: Value<'_>) -> Result<Option<bool>, CallError> {
+        match (self.overrides.contain(value), &mut self.provided) {
+            (Some(false), Some(provided)) => Ok(provided.entries()?.contain(value)),
+            (found, _) => Ok(found),
+        }
+    }
+}
+
 impl ListEntry for List {
     fn list_entry(
         &mut self,
         _instance: InstanceIndex,
         value: Value<'_>,
     ) -> Result<CheckResult, CallError> {
+        let found = self.contains(value)?;
         let deny = |code, message| CheckResult { code, message, ..self.pass.clone() };
-        Ok(match (self.entries.find(value), self.blacklist) {
-            (Found::No, true) | (Found::Yes, false) => self.pass.clone(),
-            (Found::No, false) => {
+        Ok(match (found, self.blacklist) {
+            (Some(false), true) | (Some(true), false) => self.pass.clone(),
+            (Some(false), false) => {
                 deny(Code::PERMISSION_DENIED, format!("{value} is not whitelisted"))
             }
-            (Found::Yes, true) => deny(Code::PERMISSION_DENIED, format!("{value} is blacklisted")),
-            (Found::NotComparable, _) => {
-                deny(Code::INVALID_ARGUMENT, format!("{value} is not a valid IP address"))
-            }
+            (Some(true), true) => deny(Code::PERMISSION_DENIED, format!("{value} is blacklisted")),
+            (None, _) => deny(Code::INVALID_ARGUMENT, format!("{value} is not a valid IP address")),
         })
     }
 }

@@ -14,17 +14,19 @@ const TTL: Duration = Duration::from_secs(300);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Parameters {
-    /// Where to fetch a list. Not supported yet: entries go into `overrides`.
-    provider_url: String,
-    /// How often to fetch it; no effect without `provider_url`.
-    refresh_interval: Interval,
-    /// How long a list that can no longer be fetched is used; no effect without `provider_url`.
-    ttl: Interval,
+    /// Where to fetch a list: `http://`, `https://` or `file://`. Texts and patterns one a line, addresses
+    /// one a line or in YAML as a list, bare or under `whitelist`; 1 MiB at most.
+    pub(crate) provider_url: String,
+    /// How often to look for a new version of it. 60s by default, 1s at least.
+    pub(crate) refresh_interval: Interval,
+    /// How long the last version is used when it can no longer be fetched or read; then no request can be
+    /// decided. 300s by default, not shorter than `refresh_interval`.
+    pub(crate) ttl: Interval,
     /// How long a sidecar may use an answer again for equal requests. 300s by default.
     pub(crate) caching_interval: Interval,
     /// How many requests may use an answer. 10000 by default.
     pub(crate) caching_use_count: u32,
-    /// The entries.
+    /// Entries besides those of `provider_url`. They count also while that cannot be fetched.
     pub(crate) overrides: Vec<String>,
     /// What the entries are. STRINGS by default.
     pub(crate) entry_type: EntryType,
@@ -60,10 +62,6 @@ impl Default for Parameters {
 
 impl Parameters {
     pub(crate) fn check(&self, problems: &mut Problems) {
-        if !self.provider_url.is_empty() {
-            let message = "lists cannot be fetched yet, put the entries into overrides";
-            problems.add("provider_url", message);
-        }
         if *self.refresh_interval < Duration::from_secs(1) {
             problems.add("refresh_interval", "must be 1s at least");
         }

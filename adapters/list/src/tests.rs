@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use adapter_sdk::testing::{TestHandler, instance};
-use adapter_sdk::{CheckResult, Code, Template, Value, ValueType};
+use adapter_sdk::host::log::Level;
+use adapter_sdk::testing::{TestHandler, instance, messages, set_document, set_now, sources};
+use adapter_sdk::{CallError, CheckResult, Code, Fault, Template, Value, ValueType};
 use serde_json::json;
 
 use super::List;
@@ -124,7 +125,6 @@ fn all_mistakes_are_told_at_once() {
     assert_eq!(
         Handler::problems(parameters, instances),
         [
-            "provider_url: lists cannot be fetched yet, put the entries into overrides",
             "ttl: must not be shorter than refresh_interval",
             "overrides[0]: \"10.0.0.0/33\" is no IP address and no CIDR range",
             "overrides[2]: \"::/129\" is no IP address and no CIDR range",
@@ -136,4 +136,113 @@ fn all_mistakes_are_told_at_once() {
     assert!(
         Handler::problems(pattern, Vec::new())[0].starts_with("overrides[0]: \"(\" is no pattern")
     );
+}
+
+fn provided(more: &serde_json::Value) -> Handler {
+    let mut parameters = json!({ "provider_url": "http://lists/users", "overrides": ["root"] });
+    parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    list(parameters)
+}
+
+fn undecided(list: &mut Handler, value: &str) -> CallError {
+    list.list_entry(0, Value::Text(value)).unwrap_err()
+}
+
+fn passes(list: &mut Handler, value: &str) -> bool {
+    verdict(list, Value::Text(value)).0 == Code::OK
+}
+
+#[test]
+fn the_host_is_told_what_to_fetch_how_often_and_for_how_long() {
+    let _list = provided(&json!({ "refreshInterval": "5s", "ttl": "20s" }));
+    let source = sources().remove(0);
+    assert_eq!(source.parameter, "provider_url");
+    assert_eq!((source.refresh, source.keep), (5_000_000_000, 20_000_000_000));
+    assert_eq!(source.max_bytes, 1 << 20);
+}
+
+#[test]
+fn no_document_is_no_empty_list_and_overrides_count_all_the_same() {
+    let mut white = provided(&json!({}));
+    let CallError { fault, retry, message } = undecided(&mut white, "alice");
+    assert_eq!((fault, retry), (Fault::Backend, true));
+    assert_eq!(message, "the list of provider_url could not be fetched, or not within ttl");
+    assert!(passes(&mut white, "root"));
+    let mut black = provided(&json!({ "blacklist": true }));
+    undecided(&mut black, "alice");
+    assert!(!passes(&mut black, "root"));
+    set_document(1, Some("mallory\n"));
+    assert!(passes(&mut black, "alice") && !passes(&mut black, "mallory"));
+    assert!(!passes(&mut black, "root"));
+    set_document(1, None);
+    undecided(&mut black, "alice");
+}
+
+#[test]
+fn a_new_version_replaces_the_one_before_and_is_read_once() {
+    let mut list = provided(&json!({}));
+    set_document(0, Some("alice\n\nbob\n"));
+    assert!(passes(&mut list, "alice") && passes(&mut list, "bob") && passes(&mut list, "root"));
+    set_document(0, Some("carol"));
+    assert!(passes(&mut list, "carol") && !passes(&mut list, "alice"));
+    let mut broken = provided(&json!({ "entry_type": "REGEX", "overrides": [] }));
+    set_document(1, Some("^a\n(\n"));
+    for _ in 0..3 {
+        assert!(passes(&mut broken, "abc") && !passes(&mut broken, "bc"));
+    }
+    assert_eq!(messages().len(), 1);
+}
+
+#[test]
+fn a_whitelist_skips_wrong_lines_and_names_them_in_one_message() {
+    let mut list = provided(&json!({ "entry_type": "IP_ADDRESSES", "overrides": [] }));
+    let many: String = (0..12).map(|n| format!("10.0.0.{}\n", n + 250)).collect();
+    set_document(0, Some(&many));
+    assert!(passes(&mut list, "10.0.0.250") && !passes(&mut list, "10.0.0.1"));
+    set_document(0, Some("10.0.0.1\nx\n"));
+    assert!(passes(&mut list, "10.0.0.1"));
+    let told = messages();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(
+        told[1],
+        (
+            Level::Warn,
+            "the document of provider_url has lines that are skipped: \
+             line 2: \"x\" is no IP address and no CIDR range"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_blacklist_with_a_wrong_line_is_refused_and_the_one_before_stays_for_its_time() {
+    set_now(1_000_000_000);
+    let mut list = provided(&json!({
+        "entry_type": "IP_ADDRESSES", "overrides": [], "blacklist": true, "ttl": "60s",
+    }));
+    set_document(0, Some("10.0.0.1\n10.0.0.256\n"));
+    let error = undecided(&mut list, "10.0.0.1");
+    assert_eq!(error.message, "the list of provider_url has mistakes, the log names them");
+    set_document(0, Some("10.0.0.1\n"));
+    assert!(!passes(&mut list, "10.0.0.1") && passes(&mut list, "10.0.0.2"));
+    set_document(0, Some("10.0.0.2\n10.0.0.0/33\n"));
+    assert!(!passes(&mut list, "10.0.0.1") && passes(&mut list, "10.0.0.2"));
+    set_now(61_000_000_000);
+    assert!(!passes(&mut list, "10.0.0.1"));
+    set_now(61_000_000_001);
+    undecided(&mut list, "10.0.0.1");
+    set_document(0, Some("10.0.0.2\n"));
+    assert!(passes(&mut list, "10.0.0.1") && !passes(&mut list, "10.0.0.2"));
+    assert_eq!(messages().len(), 2);
+    assert!(messages().iter().all(|(level, _)| *level == Level::Error));
+}
+
+#[test]
+fn a_page_in_place_of_a_list_of_addresses_replaces_nothing() {
+    let mut list = provided(&json!({ "entry_type": "IP_ADDRESSES", "overrides": [] }));
+    set_document(0, Some("whitelist: [10.0.0.1]"));
+    assert!(passes(&mut list, "10.0.0.1"));
+    set_document(0, Some("<html><body>502 Bad Gateway</body></html>\n"));
+    assert!(passes(&mut list, "10.0.0.1"));
+    assert!(messages()[0].1.contains("is refused"), "{:?}", messages());
 }

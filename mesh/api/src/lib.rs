@@ -40,8 +40,41 @@ pub mod google {
 
 /// Packages of `istio`.
 pub mod istio {
+    /// `istio.policy.v1beta1`: values for adapters of other processes.
+    pub mod policy {
+        /// `istio.policy.v1beta1`.
+        pub mod v1beta1 {
+            #![allow(
+                missing_docs,
+                unused_qualifications,
+                clippy::all,
+                clippy::allow_attributes_without_reason,
+                reason = "generated code"
+            )]
+            include!(concat!(env!("OUT_DIR"), "/istio.policy.v1beta1.rs"));
+        }
+    }
+
     /// Packages of `istio.mixer`.
     pub mod mixer {
+        /// Packages of `istio.mixer.adapter`.
+        pub mod adapter {
+            /// `istio.mixer.adapter.model.v1beta1`: what adapters of other processes answer with.
+            pub mod model {
+                /// `istio.mixer.adapter.model.v1beta1`.
+                pub mod v1beta1 {
+                    #![allow(
+                        missing_docs,
+                        unused_qualifications,
+                        clippy::all,
+                        clippy::allow_attributes_without_reason,
+                        reason = "generated code"
+                    )]
+                    include!(concat!(env!("OUT_DIR"), "/istio.mixer.adapter.model.v1beta1.rs"));
+                }
+            }
+        }
+
         /// `istio.mixer.v1`: Check and Report, as Istio 1.4 proxies speak them.
         pub mod v1 {
             #![allow(
@@ -93,7 +126,13 @@ pub mod xds {
 /// A `google.protobuf.FileDescriptorSet` of everything here: what gRPC reflection tells.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// A `google.protobuf.FileDescriptorSet` of Istio 1.4's templates, as adapters of other processes know
+/// them.
+pub const TEMPLATES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/templates.bin"));
+
 pub use etcdserverpb as etcd;
 pub use google::rpc;
 pub use istio::mixer;
+pub use istio::mixer::adapter::model::v1beta1 as adapter_model;
+pub use istio::policy::v1beta1 as policy;
 pub use mixmesh as watch;

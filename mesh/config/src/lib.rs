@@ -32,7 +32,7 @@ pub use error::ConfigError;
 pub use etcd::EtcdSource;
 pub use folder::FolderSource;
 pub use key::{Kind, NameError, Namespace, ResourceKey, ResourceName};
-pub use kubernetes::KubernetesSource;
+pub use kubernetes::{KubernetesSource, kubernetes_client};
 pub use origin::{Origin, Problem, Text};
 pub use params::Params;
 pub use parse::{Parsed, parse};
@@ -42,14 +42,15 @@ pub use reference::{Referred, UnresolvedReference};
 pub use resource::{
     Action, Adapter, AdapterRef, ApiKeyPlace, ApiPath, ApiPattern, AttributeDeclaration,
     AttributeManifest, AttributeMatch, Authentication, Connection, FailPolicy, Handler,
-    HeaderOperation, HeaderOperationKind, HttpApiSpec, HttpApiSpecBinding, Instance,
-    MutualAuthentication, OAuth, QuotaCharge, QuotaRule, QuotaSpec, QuotaSpecBinding,
-    RandomSampling, RateLimitSampling, Resource, Rule, Sampling, ServiceRef, ServiceTarget, Spec,
-    SpecRef, StringMatch, Template, TemplateRef, TlsAuthentication, TokenHeader, TokenSource,
+    HeaderOperation, HeaderOperationKind, HttpApiSpec, HttpApiSpecBinding, Instance, Limit,
+    LimitKind, LimitUnit, MutualAuthentication, OAuth, QuotaCharge, QuotaRule, QuotaSpec,
+    QuotaSpecBinding, RandomSampling, RateLimitSampling, Resource, Rule, Sampling, ServiceRef,
+    ServiceTarget, Spec, SpecRef, StringMatch, Template, TemplateRef, TlsAuthentication,
+    TokenHeader, TokenSource,
 };
 pub use set::{ConfigSet, Revision};
 pub use settings::{Setting, nearest_name, read_settings};
 pub use source::{
-    EtcdLocation, EtcdLogin, EtcdTls, KubernetesLocation, Source, SourceFeed, SourceLocation,
-    SourceStatus,
+    Backoff, EtcdLocation, EtcdLogin, EtcdTls, KubernetesLocation, Source, SourceFeed,
+    SourceLocation, SourceStatus,
 };

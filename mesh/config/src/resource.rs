@@ -7,6 +7,7 @@ use crate::{CompiledAdapter, CompiledTemplate, Kind, Origin, Params, ResourceKey
 mod api;
 mod connection;
 mod extension;
+mod limits;
 mod quota;
 mod service;
 
@@ -16,6 +17,7 @@ pub use connection::{
     TokenSource,
 };
 pub use extension::{Adapter, Template};
+pub use limits::{Limit, LimitKind, LimitUnit};
 pub use quota::{AttributeMatch, QuotaCharge, QuotaRule, QuotaSpec, QuotaSpecBinding, StringMatch};
 pub use service::{ServiceRef, ServiceTarget, SpecRef};
 
@@ -80,6 +82,8 @@ pub struct Handler {
     pub adapter: AdapterRef,
     /// What the adapter is given.
     pub params: Params,
+    /// What it may use, as far as that is written; `limits` beside `params`.
+    pub limits: Vec<Limit>,
     /// Where an adapter in another process is reached.
     pub connection: Option<Connection>,
 }
@@ -89,6 +93,9 @@ pub struct Handler {
 pub enum AdapterRef {
     /// One of ours (`compiledAdapter`, or the kind in the older spelling).
     Compiled(CompiledAdapter),
+    /// A component by its place (`adapter`): a file, `file://…` or `oci://…`. Whether it is well-formed,
+    /// and what is there, is for who loads it.
+    Component(Text),
     /// A reference to a resource of kind `adapter` (`adapter`).
     Named(Text),
 }
@@ -99,6 +106,7 @@ impl AdapterRef {
     pub fn compiled(&self) -> Option<CompiledAdapter> {
         match self {
             Self::Compiled(adapter) => Some(*adapter),
+            Self::Component(_) => None,
             Self::Named(reference) => {
                 CompiledAdapter::from_name(referred_name(&reference.value, Kind::Adapter)?)
             }
@@ -109,8 +117,13 @@ impl AdapterRef {
     pub fn name(&self) -> &str {
         match self {
             Self::Compiled(adapter) => adapter.name(),
-            Self::Named(reference) => &reference.value,
+            Self::Component(reference) | Self::Named(reference) => &reference.value,
         }
+    }
+
+    /// Whether `text` is the place of a component: no name of a resource has a slash or ends so.
+    pub(crate) fn is_place(text: &str) -> bool {
+        text.contains('/') || text.ends_with(".wasm")
     }
 }
 

@@ -37,3 +37,10 @@ impl Facts {
         Ok(Self { not_after: body.validity.not_after.to_unix_duration(), identity })
     }
 }
+
+impl SpiffeId {
+    /// The workload that a certificate is for, if it is for one. Says nothing about who signed it.
+    pub fn of_certificate(der: &[u8]) -> Option<Self> {
+        Facts::read(der).ok()?.identity
+    }
+}

@@ -4,13 +4,14 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{InstancePre, Linker};
 
 use crate::bindings::exports::mixmesh::adapter as exports;
+use crate::custom::{CustomExport, custom_exports};
 use crate::description::describe;
 use crate::guest::GuestState;
 use crate::handler::Surroundings;
 use crate::parameters::ParameterSchema;
 use crate::template::VERSION;
 use crate::ticker::Ticker;
-use crate::{Description, HostError, Limits, Template};
+use crate::{Description, HostError, Limits, Template, wasi};
 
 /// An adapter, compiled and checked; handlers are built from it.
 pub struct Component {
@@ -18,6 +19,8 @@ pub struct Component {
     digest: [u8; 32],
     templates: Vec<Template>,
     imports: Vec<Import>,
+    /// Linear memory with which an instance starts, in bytes.
+    initial_memory: u64,
     description: Description,
     /// Missing when the adapter gives none.
     pub(crate) parameters: Option<ParameterSchema>,
@@ -26,6 +29,13 @@ pub struct Component {
     /// Keeps the epoch going while there is something to interrupt.
     _ticker: Arc<Ticker>,
 }
+
+/// From this much initial memory on an adapter is [large](Component::is_large). An interpreter brings 6 to 8
+/// MiB of heap, in which it has read its program already; a component that was compiled from Rust or C
+/// starts with 0.1 to 1.2 MiB.
+const LARGE: u64 = 4 << 20;
+
+const PAGE: u64 = 64 << 10;
 
 /// A function that an adapter asks the host for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +61,8 @@ pub(crate) struct Exports {
     pub(crate) keyval: Option<exports::keyval::GuestIndices>,
     pub(crate) quota: Option<exports::quota::GuestIndices>,
     pub(crate) kubernetes: Option<exports::kubernetes::GuestIndices>,
+    /// The author's own.
+    pub(crate) custom: Vec<CustomExport>,
     pub(crate) conversation: Option<exports::conversation::GuestIndices>,
 }
 
@@ -66,7 +78,11 @@ impl Component {
         let imports = allowed_imports(name, compiled)?;
         let wrong = |cause| HostError::WrongInterface { adapter: name.to_owned(), cause };
         let instance_pre = linker.instantiate_pre(compiled).map_err(wrong)?;
-        let templates = exported_templates(compiled);
+        let custom = custom_exports(compiled).map_err(|(interface, cause)| {
+            HostError::WrongTemplate { adapter: name.to_owned(), interface, cause }
+        })?;
+        let own = custom.iter().map(|export| Template::Custom(export.template));
+        let templates: Vec<_> = exported_templates(compiled).into_iter().chain(own).collect();
         let has = |template| templates.contains(&template);
         let missing = |interface| HostError::MissingExport { adapter: name.to_owned(), interface };
         if templates.is_empty() {
@@ -100,13 +116,14 @@ impl Component {
             keyval: interface!(KeyVal, keyval),
             quota: interface!(Quota, quota),
             kubernetes: interface!(Kubernetes, kubernetes),
+            custom,
             conversation: converses
                 .then(|| exports::conversation::GuestIndices::new(&instance_pre))
                 .transpose()
                 .map_err(wrong)?,
         };
         let described =
-            describe(&instance_pre, &exports.lifecycle, surroundings, &Limits::default());
+            describe(&instance_pre, &imports, &exports.lifecycle, surroundings, &Limits::default());
         let description =
             described.map_err(|cause| HostError::Describe { adapter: name.to_owned(), cause })?;
         let parameters = ParameterSchema::parse(&description.parameters)
@@ -116,6 +133,7 @@ impl Component {
             digest,
             templates,
             imports,
+            initial_memory: initial_memory(compiled),
             description,
             parameters,
             instance_pre,
@@ -134,7 +152,7 @@ impl Component {
         self.digest
     }
 
-    /// The templates it serves, in the order of [`Template::ALL`].
+    /// The templates it serves, in the order of [`Template::ALL`], then those of its author.
     pub fn templates(&self) -> &[Template] {
         &self.templates
     }
@@ -149,8 +167,23 @@ impl Component {
         &self.description
     }
 
+    /// Whether an instance is too much to be made while a request waits: it starts with 4 MiB of memory or
+    /// more, as those that bring an interpreter do. Handlers have few instances of such components, and
+    /// make them ahead.
+    pub fn is_large(&self) -> bool {
+        self.initial_memory >= LARGE
+    }
+
     pub(crate) fn can_call(&self, interface: &str, function: &str) -> bool {
         self.imports.iter().any(|i| i.interface == interface && i.function == function)
+    }
+}
+
+impl Import {
+    /// Whether it is of WASI. Such imports link and give nothing but the clock and random numbers: no files,
+    /// sockets, arguments or environment.
+    pub fn is_wasi(&self) -> bool {
+        wasi::is_linked(&self.interface)
     }
 }
 
@@ -180,7 +213,8 @@ fn allowed_imports(
             || HostError::ForeignImport { adapter: name.to_owned(), import: interface.to_owned() };
         let known = ["log", "clock", "metrics", "workloads", "counters", "outbound", "lists"]
             .iter()
-            .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"));
+            .any(|known| interface == format!("mixmesh:host/{known}@{VERSION}"))
+            || wasi::is_linked(interface);
         let (true, ComponentItem::ComponentInstance(instance)) = (known, &import.ty) else {
             return Err(foreign());
         };
@@ -196,6 +230,13 @@ fn allowed_imports(
     }
     functions.sort();
     Ok(functions)
+}
+
+/// The largest initial memory among the modules of a component, in bytes. One whose modules are not known
+/// before it is instantiated is none of ours; the linker refuses it.
+fn initial_memory(compiled: &wasmtime::component::Component) -> u64 {
+    let resources = compiled.resources_required();
+    resources.and_then(|needed| needed.max_initial_memory_size).map_or(0, |pages| pages * PAGE)
 }
 
 fn exported_templates(compiled: &wasmtime::component::Component) -> Vec<Template> {

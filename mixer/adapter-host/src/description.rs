@@ -10,12 +10,13 @@ use std::time::Instant;
 use serde::Serialize;
 use wasmtime::component::InstancePre;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
+use wasmtime_wasi::runtime::with_ambient_tokio_runtime;
 
 use crate::bindings::exports::mixmesh::adapter::lifecycle;
 use crate::guest::{self, GuestState};
 use crate::guest_text::cut;
 use crate::handler::Surroundings;
-use crate::{CallError, Limits};
+use crate::{CallError, Import, Limits};
 
 /// What an adapter says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,19 +34,21 @@ pub struct Description {
 /// Asks an instance of the component that is then thrown away. Blocks, at most for `setup_deadline`.
 pub(crate) fn describe(
     pre: &InstancePre<GuestState>,
+    imports: &[Import],
     lifecycle: &lifecycle::GuestIndices,
     surroundings: &Arc<Surroundings>,
     limits: &Limits,
 ) -> Result<Description, CallError> {
     let limit = limits.setup_deadline;
     let deadline = Instant::now() + limit;
-    let mut store = GuestState::store(pre.engine(), surroundings, limits);
+    let mut store = GuestState::store(pre.engine(), imports, surroundings, limits);
     guest::arm(&mut store, deadline);
     let asked = async {
         let instance = pre.instantiate_async(&mut store).await?;
         lifecycle.load(&mut store, &instance)?.call_describe(&mut store).await
     };
-    let described = block_on(asked, deadline).ok_or(CallError::Deadline { limit })?;
+    let described = block_on(asked, deadline, imports.iter().any(Import::is_wasi))
+        .ok_or(CallError::Deadline { limit })?;
     let said = described.map_err(|error| {
         if error.is::<PoolConcurrencyLimitError>() {
             return CallError::HostFull;
@@ -63,8 +66,9 @@ pub(crate) fn describe(
     })
 }
 
-/// Runs a future on this thread, which may be one of a runtime or not; `None` at the deadline.
-fn block_on<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
+/// Runs a future on this thread, which may be one of a runtime or not; `None` at the deadline. WASI's timers
+/// want a runtime.
+fn block_on<F: Future>(future: F, deadline: Instant, wants_runtime: bool) -> Option<F::Output> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -75,7 +79,9 @@ fn block_on<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+        let mut poll = || future.as_mut().poll(&mut context);
+        let polled = if wants_runtime { with_ambient_tokio_runtime(poll) } else { poll() };
+        if let Poll::Ready(output) = polled {
             return Some(output);
         }
         let left = deadline.checked_duration_since(Instant::now())?;

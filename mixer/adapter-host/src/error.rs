@@ -3,7 +3,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Variety;
+use crate::{OciRef, RegistryError, Variety};
 
 /// The host or a component cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,14 @@ pub enum HostError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The component cannot be had from its registry.
+    #[error("adapter {reference}: {cause}")]
+    Pull {
+        /// Which one.
+        reference: OciRef,
+        /// Why.
+        cause: RegistryError,
+    },
     /// The component's file is larger than the host takes.
     #[error("adapter {adapter}: {} is larger than {limit} bytes", file.display())]
     ComponentTooLarge {
@@ -62,7 +70,7 @@ pub enum HostError {
     },
     /// The component asks for something that adapters do not get.
     #[error(
-        "adapter {adapter} imports {import}: adapters get the interfaces of mixmesh:host@0.1.0 and nothing else"
+        "adapter {adapter} imports {import}: adapters get the interfaces of mixmesh:host@0.1.0, an empty WASI 0.2 without http, and nothing else"
     )]
     ForeignImport {
         /// The adapter's name.
@@ -85,6 +93,16 @@ pub enum HostError {
         adapter: String,
         /// What differs.
         cause: wasmtime::Error,
+    },
+    /// An interface looks like a template of the author's own and does not have the types of one.
+    #[error("adapter {adapter}: {interface} is no template: {cause}")]
+    WrongTemplate {
+        /// The adapter's name.
+        adapter: String,
+        /// The interface.
+        interface: String,
+        /// What is wrong.
+        cause: String,
     },
     /// The component does not say what it is.
     #[error("adapter {adapter} does not describe itself: {cause}")]
@@ -168,6 +186,16 @@ pub enum CallError {
         /// The time it had.
         limit: Duration,
     },
+    /// The adapter runs in another process, which could not be reached or broke off.
+    #[error("adapter at {address} cannot be reached: {message}")]
+    Unreachable {
+        /// Where it was looked for.
+        address: String,
+        /// What the connection failed of.
+        message: String,
+        /// Whether it is sure that the adapter never saw the call.
+        undelivered: bool,
+    },
     /// The adapter failed several times in a row and is not called for now.
     #[error("adapter failed {failures} times in a row, it is tried again within {next_probe:?}")]
     BreakerOpen {
@@ -237,6 +265,7 @@ impl CallError {
         match self {
             Self::Trap { .. } => "trap",
             Self::Deadline { .. } => "deadline",
+            Self::Unreachable { .. } => "unreachable",
             Self::BreakerOpen { .. } => "breaker_open",
             Self::Exhausted { .. } | Self::HostFull => "exhausted",
             Self::Refused { .. } => "refused",

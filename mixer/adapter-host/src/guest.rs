@@ -1,13 +1,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use wasmtime::component::Func;
 use wasmtime::{ResourceLimiter, Result, Store, UpdateDeadline};
 
-use crate::Limits;
 use crate::batch::SeriesInterner;
 use crate::bindings::exports::mixmesh::adapter as exports;
 use crate::handler::Surroundings;
 use crate::imports::SeriesTable;
+use crate::wasi::EmptyContext;
+use crate::{Import, Limits};
 
 /// What a guest may hand to the host in one call, in bytes: the lines of a batch whose texts are as long
 /// as they can be and need escaping, and the labels of a batch of new series, fit.
@@ -36,6 +38,8 @@ pub(crate) struct GuestExports {
     pub(crate) keyval: Option<exports::keyval::Guest>,
     pub(crate) quota: Option<exports::quota::Guest>,
     pub(crate) kubernetes: Option<exports::kubernetes::Guest>,
+    /// In the order of the component's exports.
+    pub(crate) custom: Vec<Func>,
     pub(crate) conversation: Option<exports::conversation::Guest>,
 }
 
@@ -44,6 +48,8 @@ pub(crate) struct GuestState {
     pub(crate) surroundings: Arc<Surroundings>,
     /// Series of the host that the guest knows by id.
     pub(crate) interned: SeriesTable,
+    /// Missing when the component does not import WASI.
+    pub(crate) wasi: Option<Box<EmptyContext>>,
     /// While the guest is being configured, what it has named so far.
     pub(crate) naming: Option<Naming>,
     limiter: Limiter,
@@ -69,12 +75,17 @@ impl GuestState {
     /// A store whose guest gives the thread back every millisecond and ends at its deadline.
     pub(crate) fn store(
         engine: &wasmtime::Engine,
+        imports: &[Import],
         surroundings: &Arc<Surroundings>,
         limits: &Limits,
     ) -> Store<Self> {
         let state = Self {
             surroundings: Arc::clone(surroundings),
             interned: SeriesTable::default(),
+            wasi: imports
+                .iter()
+                .any(Import::is_wasi)
+                .then(|| Box::new(EmptyContext::new(surroundings))),
             naming: Some(Naming::default()),
             limiter: Limiter {
                 memory: limits.memory,

@@ -1,11 +1,12 @@
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use mixer_quota::QuotaMetrics;
 use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -13,10 +14,14 @@ use crate::compile_cache::CompileCache;
 use crate::counters::CounterStores;
 use crate::guest::GuestState;
 use crate::handler::Surroundings;
+use crate::loaded::{FileStamp, Loaded, Place};
 use crate::log_stream::LogStreams;
+use crate::registry::Registry;
 use crate::series::SeriesStore;
 use crate::ticker::Ticker;
-use crate::{Component, HostError, Limits, WorkloadIndex, imports};
+use crate::{
+    Component, ComponentRef, HostError, Limits, OciRef, RegistryOptions, WorkloadIndex, imports,
+};
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -31,7 +36,10 @@ pub struct HostOptions {
     pub max_memory: usize,
     /// The largest component file, in bytes.
     pub max_component: u64,
-    /// Whether the log streams, quota stores, targets and documents that handlers name are opened. A host that only validates
+    /// How components in registries are reached.
+    pub registry: RegistryOptions,
+    /// Whether the log streams, quota stores, targets and documents that handlers name are opened. A host
+    /// that only validates
     /// configuration must not: files and servers belong to another machine.
     pub open_streams: bool,
     /// What the quota stores count.
@@ -46,8 +54,9 @@ pub struct AdapterHost {
     ticker: Arc<Ticker>,
     cache: Option<CompileCache>,
     max_component: u64,
-    /// Components that handlers still use: an edit of the configuration compiles nothing.
-    loaded: Mutex<HashMap<Identity, Weak<Component>>>,
+    most_limits: Limits,
+    registry: Registry,
+    loaded: Loaded,
     series: Arc<SeriesStore>,
     workloads: Arc<WorkloadIndex>,
     /// Missing when streams are not to be opened.
@@ -56,12 +65,10 @@ pub struct AdapterHost {
     counters: Option<CounterStores>,
 }
 
-/// An adapter's name and the SHA-256 of its component.
-type Identity = (String, [u8; 32]);
-
 /// A component of `wit-component` consists of the adapter's module and two or three small ones that
-/// connect it.
-const MODULES_PER_COMPONENT: u32 = 8;
+/// connect it; one with Python has fourteen, its run time being linked when an instance is made. They are
+/// counted, nothing is set aside for them.
+const MODULES_PER_COMPONENT: u32 = 32;
 
 /// What the engine keeps about an instance besides its memory.
 const MAX_INSTANCE_SIZE: usize = 1 << 20;
@@ -82,6 +89,7 @@ impl Default for HostOptions {
             max_memory: 256 << 20,
             // An adapter with a Python interpreter has 18 MiB.
             max_component: 64 << 20,
+            registry: RegistryOptions::default(),
             open_streams: true,
             quota_metrics: QuotaMetrics::default(),
         }
@@ -104,13 +112,16 @@ impl AdapterHost {
             .transpose()?;
         let mut linker = Linker::new(&engine);
         imports::add_to_linker(&mut linker).map_err(|cause| HostError::StartEngine { cause })?;
+        let instances = NonZeroU32::new(options.max_instances).unwrap_or(NonZeroU32::MIN);
         Ok(Self {
             engine,
             linker,
+            most_limits: Limits::most(instances, options.max_memory, MAX_TABLE_ELEMENTS),
             ticker: Arc::new(ticker),
             cache,
             max_component: options.max_component,
-            loaded: Mutex::default(),
+            registry: Registry::new(options.registry),
+            loaded: Loaded::default(),
             series: Arc::default(),
             workloads: Arc::default(),
             log_streams: options.open_streams.then(LogStreams::default),
@@ -118,20 +129,60 @@ impl AdapterHost {
         })
     }
 
-    /// Reads, compiles (or takes from the cache) and checks the component in `file`. Blocks: some 0.1 s
-    /// for an adapter in Rust that is not in the cache, 10 s for one that brings an interpreter. A
-    /// component that is in use already under this name, with these bytes, is the one returned.
+    /// Reads, compiles (or takes from the cache) and checks the component in `file`, and asks it what it
+    /// is. Blocks: some 0.1 s for an adapter in Rust that is not in the cache, 10 s for one that brings an
+    /// interpreter. A component that is in use already under this name, with these bytes, is the one
+    /// returned, and its file is not even read when it has not changed.
     ///
     /// # Errors
     /// When `file` cannot be read, is no component, imports what adapters do not get, exports no template,
     /// or does not describe itself.
     pub fn load(&self, name: &str, file: &Path) -> Result<Arc<Component>, HostError> {
-        let wasm = self.read(name, file)?;
-        let digest: [u8; 32] = Sha256::digest(&wasm).into();
-        if let Some(loaded) = self.loaded(name, digest) {
+        // Taken before the file is read: a change in between is found the next time.
+        let place =
+            FileStamp::of(file).map(|stamp| Place::File(name.to_owned(), file.to_owned(), stamp));
+        if let Some(loaded) = place.as_ref().and_then(|place| self.loaded.find(place)) {
             return Ok(loaded);
         }
-        let compile = || wasmtime::component::Component::from_binary(&self.engine, &wasm);
+        let wasm = self.read(name, file)?;
+        let component = self.component(name, file, &wasm)?;
+        if let Some(place) = place {
+            self.loaded.keep(place, &component);
+        }
+        Ok(component)
+    }
+
+    /// As [`Self::load`], for a component in a registry, whose bytes are kept in the folder of
+    /// [`RegistryOptions`]. Waits for the registry a minute at most; compiles on a thread for blocking work.
+    ///
+    /// # Errors
+    /// As those of [`Self::load`], and when the registry does not deliver what the reference names.
+    pub async fn pull(self: Arc<Self>, reference: OciRef) -> Result<Arc<Component>, HostError> {
+        let place = Place::Reference(reference.clone());
+        if let Some(loaded) = self.loaded.find(&place) {
+            return Ok(loaded);
+        }
+        let wasm = self.registry.component(&reference, self.max_component).await;
+        let wasm = wasm.map_err(|cause| HostError::Pull { reference: reference.clone(), cause })?;
+        let compile = move || {
+            let file = PathBuf::from(reference.to_string());
+            let name = ComponentRef::Oci(reference).short_name().to_owned();
+            let component = self.component(&name, &file, &wasm)?;
+            self.loaded.keep(place, &component);
+            Ok(component)
+        };
+        spawn_blocking(compile).await.unwrap_or_else(|cause| {
+            Err(HostError::StartThread { source: std::io::Error::other(cause) })
+        })
+    }
+
+    fn component(&self, name: &str, file: &Path, wasm: &[u8]) -> Result<Arc<Component>, HostError> {
+        let digest: [u8; 32] = Sha256::digest(wasm).into();
+        let place = Place::Bytes(name.to_owned(), digest);
+        if let Some(loaded) = self.loaded.find(&place) {
+            return Ok(loaded);
+        }
+        let compile = || wasmtime::component::Component::from_binary(&self.engine, wasm);
         let compiled = match &self.cache {
             None => compile(),
             Some(cache) => cache.load_or(&self.engine, &digest, compile),
@@ -151,9 +202,13 @@ impl AdapterHost {
         let component =
             Component::link(name, digest, &compiled, &self.linker, &self.ticker, &surroundings)?;
         let component = Arc::new(component);
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        loaded.insert((name.to_owned(), digest), Arc::downgrade(&component));
+        self.loaded.keep(place, &component);
         Ok(component)
+    }
+
+    /// The most that a handler may be given.
+    pub fn most_limits(&self) -> Limits {
+        self.most_limits.clone()
     }
 
     /// The series of all handlers.
@@ -177,12 +232,6 @@ impl AdapterHost {
 
     pub(crate) fn counters(&self) -> Option<&CounterStores> {
         self.counters.as_ref()
-    }
-
-    fn loaded(&self, name: &str, digest: [u8; 32]) -> Option<Arc<Component>> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        loaded.retain(|_, component| component.strong_count() > 0);
-        loaded.get(&(name.to_owned(), digest))?.upgrade()
     }
 
     fn read(&self, name: &str, file: &Path) -> Result<Vec<u8>, HostError> {

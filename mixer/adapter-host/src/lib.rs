@@ -9,6 +9,7 @@ mod bindings;
 mod compile_cache;
 mod component;
 mod counters;
+mod custom;
 mod description;
 mod error;
 mod guest;
@@ -17,14 +18,18 @@ mod handler;
 mod host;
 mod imports;
 mod lists;
+mod loaded;
 mod log_stream;
 mod outbound;
 mod parameter_path;
 mod parameters;
+mod reference;
+mod registry;
 mod series;
 mod spec;
 mod template;
 mod ticker;
+mod wasi;
 mod workloads;
 
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
@@ -32,14 +37,18 @@ pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{ColumnBatch, ColumnTemplate, FailedElement, MetricBatch};
 pub use self::component::{Component, Import};
+pub use self::custom::{CustomBatch, CustomField, CustomTemplate, FieldMistake};
 pub use self::description::Description;
 pub use self::error::{BuildError, CacheProblem, CallError, Fault, HostError, ParameterProblem};
 pub use self::handler::{
-    CheckResult, DirectResponse, Handler, HandlerStatus, QuotaGrant, QuotaRequest,
+    Attempt, Breaker, CheckResult, DirectResponse, Handler, HandlerStatus, Open, QuotaGrant,
+    QuotaRequest, bounded_text, bounded_values,
 };
 pub use self::host::{AdapterHost, HostOptions};
 pub use self::lists::{Fetches, ListStatus};
 pub use self::outbound::{LostElements, TargetStatus};
+pub use self::reference::{ComponentRef, OciRef, ReferenceError};
+pub use self::registry::{RegistryError, RegistryOptions};
 pub use self::series::SeriesStore;
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};

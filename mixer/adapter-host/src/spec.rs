@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mesh_attributes::ValueType;
 
-use crate::Template;
+use crate::{Component, Template};
 
 /// An instance by its place in [`HandlerSpec::instances`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,7 +80,49 @@ impl Limits {
     const OUTBOUND_QUEUE: usize = 16 << 20;
     const OUTBOUND_DEADLINE: Duration = Duration::from_secs(30);
     const LOG_RATE: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+    /// A request that waits longer has lost its caller; Envoy gives up after 15 s by itself.
+    const MOST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
+    const MOST_REPORT_DEADLINE: Duration = Duration::from_secs(60);
+    const MOST_SETUP_DEADLINE: Duration = Duration::from_secs(60);
+    const MOST_SERIES: u32 = 2_000_000;
+    const MOST_SERIES_BYTES: u64 = 2 << 30;
+    const MOST_OUTBOUND_QUEUE: usize = 1 << 30;
+    const MOST_OUTBOUND_DEADLINE: Duration = Duration::from_secs(600);
+    const MOST_LOG_RATE: NonZeroU32 = NonZeroU32::new(10_000).expect("10,000 is not 0");
+    /// An interpreter's heap is 6 to 8 MiB, and a call of it a tenth of a millisecond: two do what one core
+    /// can, and one answers while the other is replaced.
+    const LARGE_INSTANCES: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
     const LEAST_INSTANCES: NonZeroU32 = NonZeroU32::new(4).expect("4 is not 0");
+}
+
+impl Limits {
+    /// The most that a handler may be given by a host that has room for so many instances of so much
+    /// memory and so large tables.
+    pub(crate) fn most(instances: NonZeroU32, memory: usize, table_elements: usize) -> Self {
+        Self {
+            check_deadline: Self::MOST_CHECK_DEADLINE,
+            report_deadline: Self::MOST_REPORT_DEADLINE,
+            setup_deadline: Self::MOST_SETUP_DEADLINE,
+            memory,
+            table_elements,
+            instances,
+            series: Self::MOST_SERIES,
+            series_bytes: Self::MOST_SERIES_BYTES,
+            outbound_queue: Self::MOST_OUTBOUND_QUEUE,
+            outbound_deadline: Self::MOST_OUTBOUND_DEADLINE,
+            log_rate: Self::MOST_LOG_RATE,
+        }
+    }
+
+    /// The defaults for handlers of a component: those of [`Limits::default`], but two instances when it is
+    /// [large](Component::is_large).
+    pub fn default_for(component: &Component) -> Self {
+        let limits = Self::default();
+        if component.is_large() {
+            return Self { instances: Self::LARGE_INSTANCES, ..limits };
+        }
+        limits
+    }
 }
 
 impl Default for Limits {

@@ -1,14 +1,15 @@
 use std::fmt;
 
 use mesh_attributes::ValueType;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::CustomTemplate;
 
 /// The version of `mixmesh:adapter` and `mixmesh:host` that this host speaks.
 pub(crate) const VERSION: &str = "0.1.0";
 
 /// An interface of `mixmesh:adapter` that instances are made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Template {
     /// Numbers with dimensions, reported.
     Metric,
@@ -34,6 +35,8 @@ pub enum Template {
     Quota,
     /// What is known of the workloads at both ends of a request.
     Kubernetes,
+    /// One that the adapter's author invented.
+    Custom(CustomTemplate),
 }
 
 /// When a template's instances are made and what becomes of the answer.
@@ -72,7 +75,7 @@ macro_rules! workload_outputs {
 }
 
 impl Template {
-    /// All templates.
+    /// All templates of `mixmesh:adapter`.
     pub const ALL: [Self; 12] = [
         Self::Metric,
         Self::LogEntry,
@@ -88,8 +91,8 @@ impl Template {
         Self::Kubernetes,
     ];
 
-    /// The name in configuration and in WIT, such as `logentry`.
-    pub const fn name(self) -> &'static str {
+    /// The name in configuration and in WIT, such as `logentry`; of a custom one with its package.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Metric => "metric",
             Self::LogEntry => "logentry",
@@ -103,11 +106,12 @@ impl Template {
             Self::KeyVal => "keyval",
             Self::Quota => "quota",
             Self::Kubernetes => "kubernetes",
+            Self::Custom(custom) => custom.interface(),
         }
     }
 
     /// When its instances are made.
-    pub const fn variety(self) -> Variety {
+    pub fn variety(self) -> Variety {
         match self {
             Self::Metric | Self::LogEntry | Self::TraceSpan | Self::Edge | Self::ReportNothing => {
                 Variety::Report
@@ -119,31 +123,42 @@ impl Template {
             | Self::KeyVal => Variety::Check,
             Self::Quota => Variety::Quota,
             Self::Kubernetes => Variety::AttributeGenerator,
+            Self::Custom(custom) => custom.variety(),
         }
     }
 
     /// What an answer may bring along, by name.
-    pub const fn outputs(self) -> &'static [(&'static str, ValueType)] {
+    pub fn outputs(self) -> &'static [(&'static str, ValueType)] {
         match self {
             Self::KeyVal => &[("value", ValueType::String)],
             Self::Kubernetes => workload_outputs!("source", "destination"),
+            Self::Custom(custom) => custom.outputs(),
             _ => &[],
         }
     }
 
-    /// The template with this [name](Self::name).
+    /// The template of `mixmesh:adapter` with this [name](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|template| template.name() == name)
     }
 
     /// The name of the interface in a component, with its version.
     pub(crate) fn interface(self) -> String {
-        format!("mixmesh:adapter/{}@{VERSION}", self.name())
+        match self {
+            Self::Custom(custom) => custom.interface().to_owned(),
+            ours => format!("mixmesh:adapter/{}@{VERSION}", ours.name()),
+        }
     }
 }
 
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl Serialize for Template {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }

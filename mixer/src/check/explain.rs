@@ -45,7 +45,7 @@ impl Mixer {
                                 "message": result.message,
                                 "valid_ms": result.valid_duration_ns / 1_000_000,
                                 "uses": result.valid_use_count,
-                                "output": attributes(result.output.iter().map(|(n, v)| (*n, v))),
+                                "output": attributes(result.output.iter().map(|(n, v)| (&**n, v))),
                             }),
                             Err(failure) => json!({ "error": failure.to_string() }),
                         };
@@ -73,7 +73,9 @@ impl Mixer {
                 ReportInput::Metric { value, dimensions, .. } => {
                     instance(&call.target, std::iter::once(value).chain(dimensions), &visible)
                 }
-                ReportInput::Columns { fields, .. } => instance(&call.target, fields, &visible),
+                ReportInput::Columns { fields, .. } | ReportInput::Row { fields, .. } => {
+                    instance(&call.target, fields, &visible)
+                }
                 ReportInput::Nothing => instance(&call.target, &[], &visible),
             });
             rules.push(rule_json(

@@ -1,5 +1,6 @@
 use std::time::SystemTime;
 
+use adapter_host::Limits;
 use mesh_attributes::Timestamp;
 use serde_json::{Value, json};
 
@@ -30,10 +31,12 @@ fn handler(unit: &HandlerUnit) -> Value {
     match &unit.state {
         HandlerState::Built { built, .. } => {
             value["state"] = "built".into();
-            value["templates"] = json!(built.templates);
+            let templates = built.templates.iter().map(|template| template.name.as_str());
+            value["templates"] = templates.collect();
             let instances = built.instances.iter().map(|instance| instance.name.as_str());
             value["instances"] = instances.collect();
-            value["status"] = json!(built.handler.status());
+            value["status"] = json!(built.engine.status());
+            value["limits"] = built.engine.limits().map_or(Value::Null, limits);
         }
         HandlerState::Missing { why } => {
             value["state"] = "missing".into();
@@ -41,6 +44,24 @@ fn handler(unit: &HandlerUnit) -> Value {
         }
     }
     value
+}
+
+/// Under the names in `spec.limits`.
+fn limits(limits: &Limits) -> Value {
+    let time = |time: std::time::Duration| format!("{time:?}");
+    json!({
+        "checkDeadline": time(limits.check_deadline),
+        "reportDeadline": time(limits.report_deadline),
+        "setupDeadline": time(limits.setup_deadline),
+        "memory": limits.memory,
+        "tableElements": limits.table_elements,
+        "instances": limits.instances,
+        "series": limits.series,
+        "seriesBytes": limits.series_bytes,
+        "outboundQueue": limits.outbound_queue,
+        "outboundDeadline": time(limits.outbound_deadline),
+        "logRate": limits.log_rate,
+    })
 }
 
 fn rfc3339(time: SystemTime) -> Option<String> {

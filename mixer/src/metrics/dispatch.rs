@@ -1,7 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use adapter_host::Template;
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, HistogramVec};
@@ -9,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::name::Name;
 use super::registrar::histograms;
+use crate::handlers::TakenTemplate;
 
 /// As in Istio's Mixer.
 const SECONDS: [f64; 16] = [
@@ -21,7 +21,7 @@ const SECONDS: [f64; 16] = [
 #[derive(Debug)]
 pub(crate) struct Dispatches {
     histograms: HistogramVec,
-    by_template: SmallVec<[(Template, Recorders); 4]>,
+    by_template: SmallVec<[(Box<str>, Recorders); 4]>,
     last_error: Mutex<Option<LastError>>,
 }
 
@@ -44,17 +44,17 @@ impl Dispatches {
         clippy::expect_used,
         reason = "the table's names and labels are valid: a test makes all"
     )]
-    pub(crate) fn new(handler: &str, adapter: &str, templates: &[Template]) -> Self {
+    pub(crate) fn new(handler: &str, adapter: &str, templates: &[TakenTemplate]) -> Self {
         let histograms = histograms(Name::DispatchSeconds, &SECONDS).expect("valid names");
-        let recorder = |template: Template, error: &str| {
-            histograms.with_label_values(&[template.name(), handler, adapter, error])
+        let recorder = |template: &str, error: &str| {
+            histograms.with_label_values(&[template, handler, adapter, error])
         };
         let by_template = templates
             .iter()
             .map(|template| {
-                let ok = recorder(*template, "false");
-                let failed = recorder(*template, "true");
-                (*template, Recorders { ok, failed })
+                let ok = recorder(&template.name, "false");
+                let failed = recorder(&template.name, "true");
+                (template.name.as_str().into(), Recorders { ok, failed })
             })
             .collect();
         Self { histograms, by_template, last_error: Mutex::default() }
@@ -63,11 +63,11 @@ impl Dispatches {
     /// Notes a call that began at `started` and ended now.
     pub(crate) fn done<T, E: std::fmt::Display>(
         &self,
-        template: Template,
+        template: &str,
         started: Instant,
         outcome: &Result<T, E>,
     ) {
-        let Some((_, recorders)) = self.by_template.iter().find(|(of, _)| *of == template) else {
+        let Some((_, recorders)) = self.by_template.iter().find(|(of, _)| **of == *template) else {
             return;
         };
         let seconds = started.elapsed().as_secs_f64();

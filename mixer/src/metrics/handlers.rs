@@ -21,10 +21,12 @@ pub(crate) struct HandlerMetrics {
 
 type Read = fn(&HandlerStatus) -> u64;
 
-const STATUS: [(Name, Read); 15] = [
+const STATUS: [(Name, Read); 18] = [
     (Name::AdapterCalls, |status| status.calls),
     (Name::AdapterTraps, |status| status.traps),
     (Name::AdapterDeadlines, |status| status.deadlines),
+    (Name::AdapterUnreachable, |status| status.unreachable),
+    (Name::AdapterRetries, |status| status.retries),
     (Name::AdapterExhausted, |status| status.exhausted),
     (Name::AdapterRefused, |status| status.refused_by_breaker),
     (Name::AdapterBreakerOpen, |status| u64::from(status.breaker_open)),
@@ -32,15 +34,13 @@ const STATUS: [(Name, Read); 15] = [
     (Name::AdapterFailedElements, |status| status.failed_elements),
     (Name::AdapterIdle, |status| status.instances_idle as u64),
     (Name::AdapterInUse, |status| status.instances_in_use as u64),
+    (Name::AdapterMissing, |status| status.instances_missing as u64),
     (Name::AdapterSeries, |status| status.series),
     (Name::AdapterSeriesOverflowed, |status| status.series_overflowed),
     (Name::AdapterMessagesDropped, |status| status.messages_dropped),
     (Name::AdapterLogRefused, |status| status.log_writes_refused),
     (Name::AdapterLogLost, |status| status.log_writes_lost),
 ];
-
-/// The templates whose instances are reported; all others take part in a check.
-const REPORT: [&str; 5] = ["metric", "logentry", "tracespan", "edge", "reportnothing"];
 
 const OTHERS: [Name; 6] = [
     Name::DispatchSeconds,
@@ -72,7 +72,7 @@ impl HandlerMetrics {
         let statuses: Vec<(&HandlerUnit, HandlerStatus)> = units
             .iter()
             .filter_map(|unit| match &unit.state {
-                HandlerState::Built { built, .. } => Some((*unit, built.handler.status())),
+                HandlerState::Built { built, .. } => Some((*unit, built.engine.status())),
                 HandlerState::Missing { .. } => None,
             })
             .collect();
@@ -97,8 +97,7 @@ impl HandlerMetrics {
         let varieties = [("check", true), ("report", false)].map(|(variety, checks)| {
             let takes = |unit: &&&HandlerUnit| match &unit.state {
                 HandlerState::Built { built, .. } => {
-                    let is_check = |name: &str| !REPORT.contains(&name);
-                    built.templates.iter().any(|template| is_check(template.name()) == checks)
+                    built.templates.iter().any(|template| template.is_report != checks)
                 }
                 HandlerState::Missing { .. } => false,
             };

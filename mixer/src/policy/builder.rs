@@ -9,34 +9,38 @@
 //! that cannot be carried out, as Istio does (a deny rule with a misspelt handler lets everyone in).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use adapter_host::{
-    AdapterHost, BuildError, Component, Handler, HandlerSpec, InstanceDecl, Limits,
-};
-use mesh_config::{CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
+use adapter_host::{AdapterHost, BuildError, Handler, HandlerSpec, InstanceDecl, Limits, Variety};
+use mesh_config::{AdapterRef, CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::assemble::{Parts, assemble};
+use super::components::Components;
 use super::digest::Canonical;
 use super::draft::Draft;
 use super::instances::CompiledInstance;
+use super::limits::limits_of;
+use super::remote::Adapter;
 use super::{Announcement, Policy};
 use crate::check_cache::NamespaceShapes;
-use crate::handlers::{BuiltHandler, HandlerUnit};
+use crate::engine::Engine;
+use crate::handlers::{BuiltHandler, HandlerUnit, TakenInstance, TakenTemplate};
 use crate::metrics::Metrics;
+use crate::native::NativeAdapters;
 
 /// Compiles configurations, each on what the ones before it left: handlers that did not change go on.
 #[derive(Debug)]
 pub struct PolicyBuilder {
     host: Arc<AdapterHost>,
-    adapters: PathBuf,
-    /// Adapters that were loaded, so that an edit compiles none again.
-    components: HashMap<CompiledAdapter, (FileStamp, Arc<Component>)>,
+    components: Components,
+    pub(super) natives: NativeAdapters,
+    /// Whether adapters in other processes are asked about their parameters.
+    pub(super) asks: bool,
     root_namespace: String,
     metrics: Metrics,
     /// The tasks that work off the queues of handlers.
@@ -61,10 +65,12 @@ impl PolicyBuilder {
         root_namespace: &str,
         metrics: Metrics,
     ) -> Self {
+        let host = Arc::new(host);
         Self {
-            host: Arc::new(host),
-            adapters,
-            components: HashMap::new(),
+            components: Components::new(Arc::clone(&host), adapters),
+            host,
+            natives: NativeAdapters::default(),
+            asks: true,
             root_namespace: root_namespace.to_owned(),
             metrics,
             workers: JoinSet::new(),
@@ -80,7 +86,14 @@ impl PolicyBuilder {
     /// Compiles `config`. Waits for handlers to be built; a policy in force is not touched meanwhile.
     pub async fn build(&mut self, config: &ConfigSet) -> Policy {
         while self.workers.try_join_next().is_some() {}
-        let mut draft = Draft::new(config, &self.accepted);
+        let named = |set: &ConfigSet| -> Vec<AdapterRef> {
+            let handlers = set.resources.values().filter_map(|resource| handler_of(resource));
+            handlers.map(|handler| handler.adapter.clone()).collect()
+        };
+        let adapters = [named(config), named(&self.accepted)].concat();
+        self.components.begin(&adapters);
+        let custom = self.components.templates(&adapters).await;
+        let mut draft = Draft::new(config, &self.accepted, custom);
         self.build_units(&mut draft).await;
         let policy = self.assemble(draft, config.revision.0);
         for problem in policy.problems() {
@@ -110,6 +123,12 @@ impl PolicyBuilder {
             let unit = self.build_unit(&key, &instances, old, draft).await;
             self.units.insert(key, unit);
         }
+        self.components.end();
+    }
+
+    /// Waits until a component is there that the last build went without. Cancel safe.
+    pub async fn component_arrived(&mut self) {
+        self.components.arrived().await;
     }
 
     async fn build_unit(
@@ -147,7 +166,7 @@ impl PolicyBuilder {
             }
         }
         draft.unbuilt.push(key.clone());
-        let adapter = failed.as_deref().and_then(adapter_of).map_or("", CompiledAdapter::name);
+        let adapter = failed.as_deref().and_then(handler_of).map_or("", |h| h.adapter.name());
         let signature = Canonical::new().finish();
         Arc::new(HandlerUnit::missing(key.handler_label(), adapter.to_owned(), signature, why))
     }
@@ -160,72 +179,109 @@ impl PolicyBuilder {
         draft: &Draft,
     ) -> Result<Arc<HandlerUnit>, Vec<Problem>> {
         let Spec::Handler(spec) = &resource.spec else { return Err(Vec::new()) };
-        let Some(adapter) = spec.adapter.compiled() else {
-            let name = spec.adapter.name();
-            let cause = format!("adapter {name} runs in another process, which is not supported");
-            return Err(vec![problem(resource, cause)]);
-        };
-        let component =
-            self.component(adapter).await.map_err(|cause| vec![problem(resource, cause)])?;
-        let instances: Vec<&CompiledInstance> =
+        let wanted: Vec<&CompiledInstance> =
             instances.iter().filter_map(|key| draft.instances.get(key)).collect();
+        let adapter = match self.adapter_for(resource, spec, draft)? {
+            Adapter::Component(adapter) => adapter,
+            Adapter::Remote(adapter) => {
+                return self.try_remote(resource, spec, adapter, &wanted, old).await;
+            }
+            Adapter::Native(name, adapter) => {
+                return self.try_native(resource, spec, (&name, adapter), &wanted, old).await;
+            }
+        };
+        let component = self
+            .components
+            .of(&spec.adapter)
+            .await
+            .map_err(|cause| vec![problem(resource, cause)])?;
+        let defaults = Limits::default_for(&component);
+        let limits = limits_of(resource, &spec.limits, defaults, &self.host.most_limits())?;
         let templates = component.templates().to_vec();
         // The others are told to whoever wrote the rule.
-        let instances: Vec<InstanceDecl> = instances
+        let instances: Vec<InstanceDecl> = wanted
             .into_iter()
-            .filter(|instance| templates.contains(&instance.decl.template))
-            .map(|instance| instance.decl.clone())
+            .filter_map(|instance| instance.component.as_ref())
+            .filter(|(decl, _)| templates.contains(&decl.template))
+            .map(|(decl, _)| decl.clone())
             .collect();
         let mut signature = Canonical::new();
         signature.add(component.digest());
         signature.add(spec.params.value().to_string());
+        signature.add(format!("{limits:?}"));
         for instance in &instances {
             signature.add(format!("{instance:?}"));
         }
         let signature = signature.finish();
-        if let Some(old) = old
-            && old.signature == signature
-            && old.is_built()
-        {
-            self.metrics.handlers_reused.inc();
-            return Ok(Arc::clone(old));
+        if let Some(old) = self.reusable(old, signature) {
+            return Ok(old);
         }
         let name = resource.key.handler_label();
         let handler_spec = HandlerSpec {
             name: name.clone(),
             params: parameters(adapter, spec.params.value()),
             instances: instances.clone(),
-            limits: Limits::default(),
+            limits,
         };
+        let component_name = component.name().to_owned();
         let handler = Handler::build(&self.host, component, handler_spec)
             .await
             .map_err(|cause| build_problems(resource, &cause))?;
-        self.metrics.handlers_built.inc();
-        info!(handler = name, adapter = adapter.name(), "a handler is built");
-        let unit = BuiltHandler { handler, templates, instances };
-        let adapter = adapter.name().to_owned();
-        let workers = &mut self.workers;
-        Ok(Arc::new(HandlerUnit::built(name, adapter, signature, unit, workers, &self.metrics)))
+        let templates = templates.iter().map(|template| TakenTemplate {
+            name: template.name().to_owned(),
+            is_report: template.variety() == Variety::Report,
+        });
+        let instances = instances.into_iter().map(|decl| TakenInstance {
+            name: decl.name,
+            template: decl.template.name().to_owned(),
+        });
+        let built = BuiltHandler {
+            engine: Engine::Component(handler),
+            templates: templates.collect(),
+            instances: instances.collect(),
+        };
+        let adapter = adapter.map_or(component_name.as_str(), |adapter| adapter.name());
+        Ok(self.put_to_work(name, adapter, signature, built))
     }
 
-    /// The adapter's component, loaded again when its file changed. Compiling takes its time, on a thread
-    /// of its own.
-    async fn component(&mut self, adapter: CompiledAdapter) -> Result<Arc<Component>, String> {
-        let name = adapter.component();
-        let file = self.adapters.join(name).with_extension("wasm");
-        let stamp = FileStamp::of(&file);
-        if let Some((known, component)) = self.components.get(&adapter)
-            && *known == stamp
-        {
-            return Ok(Arc::clone(component));
-        }
-        let host = Arc::clone(&self.host);
-        let loaded = tokio::task::spawn_blocking(move || host.load(name, &file)).await;
-        let component = loaded
-            .map_err(|cause| format!("adapter {name}: loading it failed: {cause}"))?
-            .map_err(|cause| cause.to_string())?;
-        self.components.insert(adapter, (stamp, Arc::clone(&component)));
-        Ok(component)
+    /// The handler that is there, if it is the one that is wanted.
+    pub(super) fn reusable(
+        &self,
+        old: Option<&Arc<HandlerUnit>>,
+        signature: [u8; 32],
+    ) -> Option<Arc<HandlerUnit>> {
+        let old = old.filter(|old| old.signature == signature && old.is_built())?;
+        self.metrics.handlers_reused.inc();
+        Some(Arc::clone(old))
+    }
+
+    /// Starts the work of a handler that was built.
+    pub(super) fn put_to_work(
+        &mut self,
+        name: String,
+        adapter: &str,
+        signature: [u8; 32],
+        built: BuiltHandler,
+    ) -> Arc<HandlerUnit> {
+        self.metrics.handlers_built.inc();
+        info!(handler = name, adapter, "a handler is built");
+        let workers = &mut self.workers;
+        let adapter = adapter.to_owned();
+        Arc::new(HandlerUnit::built(name, adapter, signature, built, workers, &self.metrics))
+    }
+
+    /// With adapters in Rust, by name: they are found before all others.
+    #[must_use]
+    pub fn with_natives(mut self, natives: NativeAdapters) -> Self {
+        self.natives = natives;
+        self
+    }
+
+    /// For configuration that is only looked at: no adapter in another process is asked about it.
+    #[must_use]
+    pub(crate) fn asking_nobody(mut self) -> Self {
+        self.asks = false;
+        self
     }
 
     fn assemble(&mut self, mut draft: Draft, revision: u64) -> Policy {
@@ -254,29 +310,22 @@ impl PolicyBuilder {
     }
 }
 
-/// What changes when a file does; nothing for one that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp(Option<(SystemTime, u64)>);
-
-impl FileStamp {
-    fn of(file: &Path) -> Self {
-        let metadata = std::fs::metadata(file).ok();
-        Self(metadata.and_then(|file| Some((file.modified().ok()?, file.len()))))
-    }
+pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
+    handler_of(resource)?.adapter.compiled()
 }
 
-pub(super) fn adapter_of(resource: &Resource) -> Option<CompiledAdapter> {
+fn handler_of(resource: &Resource) -> Option<&mesh_config::Handler> {
     match &resource.spec {
-        Spec::Handler(handler) => handler.adapter.compiled(),
+        Spec::Handler(handler) => Some(handler),
         _ => None,
     }
 }
 
 /// The parameters, with the adapter's own values of those that are not set.
-fn parameters(adapter: CompiledAdapter, given: &Value) -> Value {
+fn parameters(adapter: Option<CompiledAdapter>, given: &Value) -> Value {
     let mut parameters = given.clone();
     let Value::Object(fields) = &mut parameters else { return parameters };
-    for (name, value) in adapter.presets() {
+    for (name, value) in adapter.map_or(&[][..], CompiledAdapter::presets) {
         let camel = lower_camel_case(name);
         let is_set = |value: &Value| !value.is_null() && value.as_str() != Some("");
         if ![*name, &camel].iter().any(|name| fields.get(*name).is_some_and(is_set)) {
@@ -298,12 +347,12 @@ fn lower_camel_case(name: &str) -> String {
     camel
 }
 
-fn problem(resource: &Resource, message: String) -> Problem {
+pub(super) fn problem(resource: &Resource, message: String) -> Problem {
     Problem { origin: resource.origin.clone(), object: Some(resource.key.clone()), message }
 }
 
 /// Each parameter that the adapter refuses, at its line.
-fn build_problems(resource: &Resource, cause: &BuildError) -> Vec<Problem> {
+pub(super) fn build_problems(resource: &Resource, cause: &BuildError) -> Vec<Problem> {
     let (BuildError::Refused { problems }, Spec::Handler(spec)) = (cause, &resource.spec) else {
         return vec![problem(resource, cause.to_string())];
     };

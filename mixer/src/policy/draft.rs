@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use adapter_host::CustomTemplate;
 use mesh_attributes::ValueType;
 use mesh_config::{
     Action, ConfigSet, Kind, Problem, Referred, Resource, ResourceKey, Rule, Spec, Text,
 };
 use mixer_expr::{Expression, Language, compile_in};
 
+use super::declared::Declared;
 use super::headers::HeaderOperations;
-use super::instances::{CompiledInstance, compile_instance, language_of};
+use super::instances::{CompiledInstance, compile_custom, compile_instance, language_of};
 use super::sampling::Sampler;
 
 /// The declared attributes.
@@ -19,15 +21,19 @@ pub(super) type Types = BTreeMap<String, ValueType>;
 /// A configuration on its way to a policy.
 pub(super) struct Draft {
     pub(super) types: Types,
+    /// The templates that the authors of the handlers' components invented.
+    custom: Vec<CustomTemplate>,
     /// The resources that count: as configured, or as last accepted.
     pub(super) effective: ConfigSet,
     pub(super) problems: Vec<Problem>,
     pub(super) instances: BTreeMap<ResourceKey, CompiledInstance>,
     pub(super) rules: BTreeMap<ResourceKey, DraftRule>,
+    /// Adapters of other processes and their templates.
+    pub(super) declared: Declared,
     /// Handlers of which no version could be built.
     pub(super) unbuilt: Vec<ResourceKey>,
     /// Everything as configured, mistakes included.
-    configured: BTreeMap<ResourceKey, Arc<Resource>>,
+    pub(super) configured: ConfigSet,
 }
 
 /// A rule whose own texts compiled; what it refers to is not looked at yet.
@@ -48,18 +54,26 @@ impl DraftRule {
 }
 
 impl Draft {
-    /// Compiles `config`. What is refused is replaced by the version in `accepted`.
-    pub(super) fn new(config: &ConfigSet, accepted: &ConfigSet) -> Self {
+    /// Compiles `config`, in which instances may be of the templates in `custom`. What is refused is
+    /// replaced by the version in `accepted`.
+    pub(super) fn new(
+        config: &ConfigSet,
+        accepted: &ConfigSet,
+        custom: Vec<CustomTemplate>,
+    ) -> Self {
         let (types, conflicts) = config.attribute_types();
         let mut draft = Self {
             types,
+            custom,
             effective: config.clone(),
             problems: [config.problems.clone(), conflicts, config.dangling_references()].concat(),
             instances: BTreeMap::new(),
             rules: BTreeMap::new(),
+            declared: Declared::default(),
             unbuilt: Vec::new(),
-            configured: config.resources.clone(),
+            configured: config.clone(),
         };
+        draft.read_declared(accepted);
         draft.compile_instances(accepted);
         draft.compile_rules(accepted);
         draft
@@ -67,7 +81,11 @@ impl Draft {
 
     fn compile_instances(&mut self, accepted: &ConfigSet) {
         for resource in self.of_kind(Kind::is_instance) {
-            let compile = |draft: &Self, r: &Arc<Resource>| compile_instance(r, &draft.types);
+            let compile = |draft: &Self, r: &Arc<Resource>| {
+                compile_custom(r, &draft.types, &draft.custom).unwrap_or_else(|| {
+                    compile_instance(r, &draft.types, draft.declared_template(r))
+                })
+            };
             if let Some(instance) = self.accept(&resource, accepted, compile) {
                 self.instances.insert(resource.key.clone(), instance);
             }
@@ -82,13 +100,13 @@ impl Draft {
         }
     }
 
-    fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<Arc<Resource>> {
+    pub(super) fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<Arc<Resource>> {
         let wanted = self.effective.resources.values().filter(|r| wanted(r.key.kind));
         wanted.cloned().collect()
     }
 
     /// What `compile` makes of the resource, or else of the version of it that was last accepted.
-    fn accept<T>(
+    pub(super) fn accept<T>(
         &mut self,
         resource: &Arc<Resource>,
         accepted: &ConfigSet,
@@ -115,7 +133,8 @@ impl Draft {
         let mut handlers: BTreeMap<ResourceKey, BTreeSet<ResourceKey>> =
             keys.map(|key| (key.clone(), BTreeSet::new())).collect();
         // Rules that were refused count too: what they will give their handlers is judged with them.
-        for resource in self.configured.values().chain(self.effective.resources.values()) {
+        for resource in self.configured.resources.values().chain(self.effective.resources.values())
+        {
             let Spec::Rule(rule) = &resource.spec else { continue };
             let key = &resource.key;
             for action in &rule.actions {
@@ -210,7 +229,7 @@ impl Draft {
             let Some(name) = &action.name else { continue };
             for (_, instance) in self.instances_of(key, action) {
                 let Some(instance) = instance else { continue };
-                let outputs = instance.decl.template.outputs().iter();
+                let outputs = instance.outputs.iter();
                 types.extend(outputs.map(|(output, value_type)| {
                     (format!("{}.output.{output}", name.value), *value_type)
                 }));

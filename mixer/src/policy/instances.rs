@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapter_host::{ColumnTemplate, InstanceDecl, Template};
+use adapter_host::{ColumnTemplate, InstanceDecl, Template, Variety};
 use mesh_attributes::{AttributeName, ValueType};
-use mesh_config::{FieldKind, FieldSchema, Problem, Resource, Spec, Text};
+use mesh_config::{FieldKind, FieldSchema, Instance, Problem, Resource, Spec, Text};
 use mixer_expr::{Expression, LANGUAGE_ANNOTATION, Language, compile_in};
+use remote_adapter::{InstanceShape, RemoteTemplate};
 
 use super::digest::Canonical;
+use super::open::OpenTemplate;
 use super::rule::{Binding, CheckInput, Field, GenerateInput, ReportInput};
+
+mod custom;
+
+pub(super) use self::custom::compile_custom;
 
 /// Under which names the bindings of an attribute generator know its output.
 pub(crate) const OUTPUT: &str = "output.";
@@ -17,9 +23,14 @@ pub(crate) const OUTPUT: &str = "output.";
 /// An instance that compiled.
 #[derive(Debug, Clone)]
 pub(super) struct CompiledInstance {
-    /// What its handlers are told of it.
-    pub(super) decl: InstanceDecl,
-    pub(super) input: Input,
+    /// `name.instance.namespace`.
+    pub(super) name: String,
+    /// For components, which know only templates of ours: what they are told of it, and how it is made.
+    pub(super) component: Option<(InstanceDecl, Input)>,
+    /// For all other adapters.
+    pub(super) open: (InstanceShape, Input),
+    /// What comes back with a decision, for header operations.
+    pub(super) outputs: Vec<(String, ValueType)>,
     /// All that can change a check's answer, as text.
     pub(super) canonical: String,
 }
@@ -34,33 +45,57 @@ pub(super) enum Input {
     Report(Arc<ReportInput>),
 }
 
-/// Compiles an instance; all its mistakes at once.
+/// Compiles an instance; all its mistakes at once. `declared` is its template if it is none of ours.
 pub(super) fn compile_instance(
     resource: &Resource,
     types: &BTreeMap<String, ValueType>,
+    declared: Result<Option<OpenTemplate>, String>,
 ) -> Result<CompiledInstance, Vec<Problem>> {
     let Spec::Instance(instance) = &resource.spec else { return Err(Vec::new()) };
     let refuse = |message: String| {
         let origin = resource.origin.clone();
         vec![Problem { origin, object: Some(resource.key.clone()), message }]
     };
-    let Some(compiled) = instance.template.compiled() else {
-        let name = instance.template.name();
-        return Err(refuse(format!(
-            "template {name} is for adapters in other processes, which are not supported"
-        )));
-    };
-    let Some(template) = Template::from_name(compiled.name()) else {
-        return Err(refuse(format!("template {} is not available yet", compiled.name())));
-    };
+    let declared = declared.map_err(refuse)?;
     let language = language_of(resource).map_err(|problem| vec![problem])?;
     let canonical = format!("{language}\n");
     let mut compiler = Compiler { resource, language, types, problems: Vec::new(), canonical };
-    let mut fields = compiler.fields(compiled.schema(), &instance.fields);
-    let bindings = compiler.bindings(template, &instance.attribute_bindings);
+    let open = match (instance.template.compiled(), declared) {
+        (Some(ours), _) => OpenTemplate::Ours(ours),
+        (None, Some(declared)) => declared,
+        (None, None) => return Err(Vec::new()),
+    };
+    let fields = match &open {
+        OpenTemplate::Ours(ours) => compiler.fields(ours.schema(), &instance.fields),
+        OpenTemplate::Declared(template) => compiler.declared_fields(template, &instance.fields),
+        OpenTemplate::Custom(_) => return Err(Vec::new()),
+    };
+    let outputs = open.outputs();
+    let bindings = compiler.bindings(&open, &outputs, &instance.attribute_bindings);
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
+    let name = resource.key.to_string();
+    let whole = open.shape(&name, &fields.cloned(), &bindings, resource.key.name.as_str());
+    let component = match &open {
+        OpenTemplate::Ours(ours) => Template::from_name(ours.name()).map(|template| {
+            component_form(template, resource, instance, language, fields, bindings)
+        }),
+        OpenTemplate::Declared(_) | OpenTemplate::Custom(_) => None,
+    };
+    let canonical = compiler.canonical;
+    Ok(CompiledInstance { name, component, open: whole, outputs, canonical })
+}
+
+/// The form of an instance for components.
+fn component_form(
+    template: Template,
+    resource: &Resource,
+    instance: &Instance,
+    language: Language,
+    mut fields: CompiledFields,
+    bindings: Vec<Binding>,
+) -> (InstanceDecl, Input) {
     let mut value_type = None;
     let (declared, input) = match template {
         Template::ListEntry => {
@@ -81,6 +116,7 @@ pub(super) fn compile_instance(
             let (declared, fields) = fields.all_set();
             (declared, Input::Generate(GenerateInput { fields, bindings }.into()))
         }
+        Template::Custom(_) => unreachable!("the name is one of ours"),
         Template::ReportNothing => (Vec::new(), Input::Report(ReportInput::Nothing.into())),
         Template::LogEntry => fields.columns(ColumnTemplate::LogEntry),
         Template::TraceSpan => fields.columns(ColumnTemplate::TraceSpan),
@@ -95,18 +131,26 @@ pub(super) fn compile_instance(
         }
     };
     let name = resource.key.to_string();
-    let decl = InstanceDecl { name, template, fields: declared, value_type };
-    Ok(CompiledInstance { decl, input, canonical: compiler.canonical })
+    (InstanceDecl { name, template, fields: declared, value_type }, input)
 }
 
 /// The fields of an instance, compiled, by their names in the template's schema.
+#[derive(Default)]
 struct CompiledFields {
-    scalars: BTreeMap<&'static str, Field>,
+    scalars: BTreeMap<String, Field>,
     /// By name within the map.
     maps: BTreeMap<&'static str, BTreeMap<String, Field>>,
 }
 
 impl CompiledFields {
+    /// All fields that are set, ordered by name, as [`Self::all_set`].
+    fn cloned(&self) -> Vec<Field> {
+        let in_maps = self.maps.values().flat_map(BTreeMap::values);
+        let mut fields: Vec<Field> = self.scalars.values().chain(in_maps).cloned().collect();
+        fields.sort_by(|a, b| a.name.cmp(&b.name));
+        fields
+    }
+
     /// Takes the field `name`, which has no expression if it is not set, but the zero value of a type.
     fn scalar(&mut self, name: &str, unset: ValueType) -> Field {
         let not_set = || Field { name: name.to_owned(), expression: None, unset };
@@ -186,7 +230,7 @@ impl Compiler<'_> {
             match kind {
                 FieldKind::Scalar(wanted) => {
                     let Some(text) = texts.get(*name) else { continue };
-                    fields.scalars.insert(name, self.field(name, text, *wanted));
+                    fields.scalars.insert((*name).to_owned(), self.field(name, text, *wanted));
                 }
                 FieldKind::Map(wanted) => {
                     let entries = texts.iter().filter_map(|(field, text)| {
@@ -200,14 +244,52 @@ impl Compiler<'_> {
         fields
     }
 
+    /// Every field of an instance of a declared template, by its name as written.
+    fn declared_fields(
+        &mut self,
+        template: &RemoteTemplate,
+        texts: &BTreeMap<String, Text>,
+    ) -> CompiledFields {
+        let mut fields = CompiledFields::default();
+        for (name, text) in texts {
+            let expected = match template.expected(name) {
+                Ok(expected) => expected,
+                Err(mistake) => {
+                    self.problem(text, mistake.to_string());
+                    continue;
+                }
+            };
+            let field = self.field(name, text, None);
+            let got = field.value_type();
+            if field.expression.is_some() && !expected.takes(got) {
+                let (got, wanted) = (got.name(), expected.text());
+                self.problem(text, format!("field {name}: is {got}, expected {wanted}"));
+            }
+            fields.scalars.insert(name.clone(), field);
+        }
+        fields
+    }
+
     /// What becomes of a generator's output. Expressions see it under `$out.` (or `output.`), beside the
     /// attributes of the request.
-    fn bindings(&mut self, template: Template, written: &BTreeMap<String, Text>) -> Vec<Binding> {
+    fn bindings(
+        &mut self,
+        template: &OpenTemplate,
+        outputs: &[(String, ValueType)],
+        written: &BTreeMap<String, Text>,
+    ) -> Vec<Binding> {
         if written.is_empty() {
             return Vec::new();
         }
+        if template.variety() != Variety::AttributeGenerator {
+            let name = template.name();
+            let written = written.values().next();
+            let message = format!("attributeBindings: template {name} makes no attributes");
+            written.map(|text| self.problem(text, message));
+            return Vec::new();
+        }
         let mut types = self.types.clone();
-        let outputs = template.outputs().iter();
+        let outputs = outputs.iter();
         types.extend(outputs.map(|(name, value_type)| (format!("{OUTPUT}{name}"), *value_type)));
         let mut bindings = Vec::new();
         for (attribute, text) in written {
@@ -240,14 +322,14 @@ impl Compiler<'_> {
                 self.canonical.push('=');
                 self.canonical.push_str(&text.value);
                 self.canonical.push('\n');
-                Some(expression)
+                Some(Arc::new(expression))
             }
             Err(cause) => {
                 self.problem(text, format!("field {name}: {cause}"));
                 None
             }
         };
-        let got = expression.as_ref().map(Expression::value_type);
+        let got = expression.as_deref().map(Expression::value_type);
         if let (Some(wanted), Some(got)) = (wanted, got)
             && got != wanted
         {

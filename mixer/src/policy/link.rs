@@ -55,6 +55,16 @@ enum Decides {
     Quotas,
 }
 
+impl HandlerUnit {
+    /// How `instance` is made for this handler.
+    fn input_of<'i>(&self, instance: &'i CompiledInstance) -> &'i Input {
+        match &instance.component {
+            Some((_, input)) if !self.takes_shapes() => input,
+            _ => &instance.open.1,
+        }
+    }
+}
+
 impl Assembly<'_> {
     pub(super) fn link(
         &self,
@@ -151,22 +161,24 @@ impl Assembly<'_> {
                 continue;
             };
             let unit = &context.unit;
-            let Some(index) = unit.index_of(&instance.decl.name) else {
-                report(reference.line, unit.refusal(&instance.decl));
-                let decides = match instance.input {
+            let input = unit.input_of(instance);
+            let Some(index) = unit.index_of(&instance.name) else {
+                let template = &instance.open.0.template;
+                report(reference.line, unit.refusal(&instance.name, template));
+                let decides = match input {
                     Input::Check(_) => Some(Decides::Requests),
                     Input::Quota(..) => Some(Decides::Quotas),
                     Input::Generate(_) | Input::Report(_) => None,
                 };
-                links.closed(&context, &instance.decl.name, decides);
+                links.closed(&context, &instance.name, decides);
                 continue;
             };
             let target = Target {
                 index,
-                instance: instance.decl.name.as_str().into(),
+                instance: instance.name.as_str().into(),
                 handler: Arc::clone(unit),
             };
-            links.add(target, instance, &context);
+            links.add(target, input, &instance.canonical, &context);
         }
     }
 }
@@ -180,7 +192,9 @@ fn compiled<Call>(scope: &Scope, calls: Vec<Call>) -> Option<CompiledRule<Call>>
 fn decides(adapter: Option<CompiledAdapter>, was_check: bool) -> Option<Decides> {
     use CompiledAdapter as A;
     match adapter {
-        Some(A::Denier | A::ListChecker | A::KeyVal) => Some(Decides::Requests),
+        Some(A::Authz | A::Denier | A::KeyVal | A::ListChecker | A::Opa | A::Rbac) => {
+            Some(Decides::Requests)
+        }
         Some(A::MemQuota | A::RedisQuota) => Some(Decides::Quotas),
         Some(
             A::DogStatsD
@@ -206,18 +220,18 @@ struct Links {
 }
 
 impl Links {
-    fn add(&mut self, target: Target, instance: &CompiledInstance, context: &ActionContext<'_>) {
+    fn add(&mut self, target: Target, input: &Input, canonical: &str, context: &ActionContext<'_>) {
         let fail_policy = context.fail_policy;
-        match &instance.input {
+        match input {
             Input::Generate(input) => {
                 note(&target, &mut self.generate_canonical);
-                self.generate_canonical.push_str(&instance.canonical);
+                self.generate_canonical.push_str(canonical);
                 let input = Arc::clone(input);
                 self.generate.push(GenerateCall { target, input, fail_policy });
             }
             Input::Check(input) => {
                 note(&target, &mut self.check_canonical);
-                self.check_canonical.push_str(&instance.canonical);
+                self.check_canonical.push_str(canonical);
                 let action = context.name.map(|name| name.value.as_str().into());
                 let input = Arc::clone(input);
                 self.check.push(CheckCall { target, input, fail_policy, action });

@@ -3,12 +3,17 @@
 mod announcement;
 mod assemble;
 mod builder;
+mod components;
+mod declared;
 mod digest;
 mod draft;
 mod generation;
 mod headers;
 mod instances;
+mod limits;
 mod link;
+mod open;
+mod remote;
 pub(crate) mod rule;
 mod sampling;
 

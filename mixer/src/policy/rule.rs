@@ -121,7 +121,7 @@ pub(crate) struct GenerateInput {
 }
 
 /// An attribute made of a generator's output.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Binding {
     pub(crate) attribute: AttributeName,
     pub(crate) value: Field,
@@ -143,22 +143,27 @@ pub(crate) enum ReportInput {
         fields: Vec<Field>,
     },
     Nothing,
+    /// For adapters that are no components: the fields of the instance's shape.
+    Row {
+        template: Arc<str>,
+        fields: Vec<Field>,
+    },
 }
 
 impl Field {
     /// The type of its values.
     pub(crate) fn value_type(&self) -> ValueType {
-        self.expression.as_ref().map_or(self.unset, Expression::value_type)
+        self.expression.as_deref().map_or(self.unset, Expression::value_type)
     }
 }
 
 /// One field of an instance.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Field {
     /// As in the configuration, such as `dimensions.source`.
     pub(crate) name: String,
     /// `None` when the field is not set.
-    pub(crate) expression: Option<Expression>,
+    pub(crate) expression: Option<Arc<Expression>>,
     /// The type whose zero value it has then.
     pub(crate) unset: ValueType,
 }

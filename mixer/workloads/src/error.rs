@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use mesh_config::Problem;
+use mesh_config::{ConfigError, Problem};
 
 /// Pods cannot be learned of.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,10 @@ pub enum WorkloadError {
         /// All that is wrong.
         problems: Vec<Problem>,
     },
+
+    /// Nothing tells who and where the API server is.
+    #[error("pods of Kubernetes cannot be followed")]
+    Kubernetes(#[source] ConfigError),
 }
 
 fn list(problems: &[Problem]) -> String {

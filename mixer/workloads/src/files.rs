@@ -107,8 +107,7 @@ impl FileWorkloads {
         }
         let overflow = self.index.replace(pods).err();
         let (known, left_out) = (self.index.len(), overflow.map_or(0, |over| over.left_out));
-        self.metrics.known.set(gauge(known));
-        self.metrics.left_out.set(gauge(left_out));
+        self.metrics.shown(known, left_out);
         let path = self.path.display();
         info!(%path, pods = known, objects_of_other_kinds = others, "pods were read");
         if left_out > 0 {
@@ -116,10 +115,6 @@ impl FileWorkloads {
         }
         Ok(())
     }
-}
-
-fn gauge(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -169,7 +169,12 @@ impl ApiServer {
 
     /// Deletes one of our objects.
     pub(crate) async fn delete(&self, path: &str) -> Result<()> {
-        self.call(Method::DELETE, &format!("{GROUP}/{path}"), "").await.map(drop)
+        self.remove(&format!("{GROUP}/{path}")).await
+    }
+
+    /// Deletes any object.
+    pub(crate) async fn remove(&self, path: &str) -> Result<()> {
+        self.call(Method::DELETE, path, "").await.map(drop)
     }
 
     async fn call(&self, method: Method, path: &str, yaml: &str) -> Result<Value> {

@@ -1,4 +1,4 @@
-//! Custom resources against a real Kubernetes API server: `cargo xtask test --tier kubernetes`.
+//! Custom resources and pods of a real Kubernetes API server: `cargo xtask test --tier kubernetes`.
 
 #[path = "../following/mod.rs"]
 mod following;
@@ -8,6 +8,7 @@ mod away;
 mod changes;
 mod kinds;
 mod mixer;
+mod workloads;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.
 macro_rules! require_api_server {

@@ -4,6 +4,7 @@
 //! folder. Counters are read from Envoy's and Mixer's own pages; nothing is taken from what the test
 //! believes.
 
+mod authors;
 mod backends;
 mod caches;
 mod certificates;
@@ -15,8 +16,10 @@ mod fluentd;
 mod generations;
 mod grpc_port;
 mod hostile;
+mod languages;
 mod operations;
 mod outage;
+mod policies;
 mod readings;
 mod reporting;
 mod reports;

@@ -48,7 +48,8 @@ fn mixer_follows_a_folder_of_pods_and_keeps_the_last_good_ones() -> Result<()> {
 fn mixer_does_not_start_with_pods_that_it_cannot_read() -> Result<()> {
     for (pods, expected) in [
         ("/nowhere/pods.yaml", "/nowhere/pods.yaml: cannot be read"),
-        ("k8s://", "is no place that pods can be learned of"),
+        ("etcd://", "is no place that pods can be learned of"),
+        ("k8s://?kubeconfig=/nowhere", "pods of Kubernetes cannot be followed"),
     ] {
         let mesh = TestMesh::new()?.with(|mesh| mesh.mixer().workloads = Some(pods.into()));
         let log = mesh.folder().join("mixer.log");

@@ -2,15 +2,30 @@
 //! the instance of an index and fail as it does.
 
 use super::TestHandler;
+use super::handler::to_wire;
+use crate::bindings::base::mixmesh::adapter::types;
 use crate::{
     Action, ApiKey, ApiKeyRequest, Authorization, CallError, CheckNothing, CheckResult, Endpoint,
-    Grant, InstanceIndex, KeyVal, Kubernetes, ListEntry, Quota, QuotaRequest, ReportNothing,
-    Subject, Value, Workloads,
+    Grant, InstanceIndex, KeyVal, Kubernetes, ListEntry, Property, Quota, QuotaRequest,
+    ReportNothing, Subject, Value, Workloads,
 };
 
 /// One end of a request, known by its uid alone, for [`TestHandler::generate`].
 pub fn endpoint(uid: &str) -> Endpoint {
     Endpoint { uid: uid.to_owned(), ip: Vec::new(), port: 0 }
+}
+
+/// A property of a subject or an action, for [`TestHandler::authorize`], which wants them sorted by name.
+pub fn property(name: &str, value: Value<'_>) -> Property {
+    Property { name: name.to_owned(), value: to_wire(&value) }
+}
+
+/// As [`property`], with a map of texts.
+pub fn map_property(name: &str, entries: &[(&str, &str)]) -> Property {
+    let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let mut entries: Vec<_> = entries.iter().map(own).collect();
+    entries.sort();
+    Property { name: name.to_owned(), value: types::Value::StringMap(entries) }
 }
 
 impl<A: CheckNothing> TestHandler<A> {

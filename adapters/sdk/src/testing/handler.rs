@@ -270,7 +270,7 @@ impl Pool {
     }
 }
 
-fn to_wire(value: &Value<'_>) -> types::Value {
+pub(super) fn to_wire(value: &Value<'_>) -> types::Value {
     match value {
         Value::Text(text) => types::Value::Text((*text).to_owned()),
         Value::Int64(number) => types::Value::Int64(*number),

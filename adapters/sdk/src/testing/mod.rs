@@ -7,7 +7,7 @@ pub(crate) mod imports;
 
 pub use crate::bindings::base::exports::mixmesh::adapter::lifecycle::Instance as TestInstance;
 
-pub use self::calls::endpoint;
+pub use self::calls::{endpoint, map_property, property};
 pub use self::handler::{TestHandler, TestSpan, instance};
 pub use self::imports::{
     counter_requests, decide_next, lines, messages, refuse_messages, samples, sent, set_document,

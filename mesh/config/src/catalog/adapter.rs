@@ -1,6 +1,8 @@
 /// An adapter that `compiledAdapter` of a handler can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CompiledAdapter {
+    /// Lets requests pass by roles and their bindings.
+    Authz,
     /// Answers every check with a fixed status.
     Denier,
     /// Sends metrics to a DogStatsD server.
@@ -17,8 +19,12 @@ pub enum CompiledAdapter {
     MemQuota,
     /// Passes everything.
     Noop,
+    /// Lets requests pass by policies in Rego.
+    Opa,
     /// Exposes metrics to Prometheus.
     Prometheus,
+    /// Lets requests pass by roles and their bindings; the name of Istio up to 1.2.
+    Rbac,
     /// Counts quotas in Redis.
     RedisQuota,
     /// Sends metrics to a StatsD server.
@@ -42,7 +48,8 @@ pub(crate) struct ParamNames {
 
 impl CompiledAdapter {
     /// All adapters, by name.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
+        Self::Authz,
         Self::Denier,
         Self::DogStatsD,
         Self::Fluentd,
@@ -51,7 +58,9 @@ impl CompiledAdapter {
         Self::ListChecker,
         Self::MemQuota,
         Self::Noop,
+        Self::Opa,
         Self::Prometheus,
+        Self::Rbac,
         Self::RedisQuota,
         Self::StatsD,
         Self::Stdio,
@@ -61,6 +70,7 @@ impl CompiledAdapter {
     /// The name in configuration.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Authz => "authz",
             Self::Denier => "denier",
             Self::DogStatsD => "dogstatsd",
             Self::Fluentd => "fluentd",
@@ -69,7 +79,9 @@ impl CompiledAdapter {
             Self::ListChecker => "listchecker",
             Self::MemQuota => "memquota",
             Self::Noop => "noop",
+            Self::Opa => "opa",
             Self::Prometheus => "prometheus",
+            Self::Rbac => "rbac",
             Self::RedisQuota => "redisquota",
             Self::StatsD => "statsd",
             Self::Stdio => "stdio",
@@ -83,6 +95,7 @@ impl CompiledAdapter {
             Self::DogStatsD => "statsd",
             Self::ListChecker => "list",
             Self::MemQuota | Self::RedisQuota => "quota",
+            Self::Rbac => "authz",
             other => other.name(),
         }
     }
@@ -93,9 +106,9 @@ impl CompiledAdapter {
     }
 
     /// Whether the older spelling has a kind of this name. Istio ran `keyval` in a process of its own,
-    /// so there was none.
+    /// and `authz` is ours, so there was none.
     pub(crate) const fn is_kind(self) -> bool {
-        !matches!(self, Self::KeyVal)
+        !matches!(self, Self::Authz | Self::KeyVal)
     }
 
     /// Parameters that have a value under this name when they are not set: what tells adapters apart that
@@ -112,6 +125,26 @@ impl CompiledAdapter {
 
     pub(crate) const fn param_names(self) -> ParamNames {
         match self {
+            Self::Authz | Self::Rbac => ParamNames {
+                compound: &["config_store_url", "cache_duration", "list_claims", "role_ref"],
+                booleans: &[],
+                texts: &[
+                    "config_store_url",
+                    "name",
+                    "namespace",
+                    "role",
+                    "services",
+                    "methods",
+                    "paths",
+                    "key",
+                    "values",
+                    "user",
+                    "group",
+                    "groups",
+                    "properties",
+                    "list_claims",
+                ],
+            },
             Self::Denier => ParamNames {
                 compound: &["valid_duration", "valid_use_count"],
                 booleans: &[],
@@ -170,6 +203,19 @@ impl CompiledAdapter {
                 texts: &["name", "dimensions"],
             },
             Self::Noop => ParamNames { compound: &[], booleans: &[], texts: &[] },
+            Self::Opa => ParamNames {
+                compound: &[
+                    "check_method",
+                    "fail_close",
+                    "data_url",
+                    "data_refresh_interval",
+                    "data_ttl",
+                    "caching_interval",
+                    "caching_use_count",
+                ],
+                booleans: &["fail_close"],
+                texts: &["policy", "check_method", "data_url"],
+            },
             Self::Prometheus => ParamNames {
                 compound: &[
                     "metrics_expiration_policy",

@@ -30,8 +30,11 @@ pub(super) enum KubernetesError {
     Strange { kind: String },
 }
 
-/// A client for `location`, without connecting.
-pub(super) async fn client(location: &KubernetesLocation) -> Result<Client, ConfigError> {
+/// A client of the API server at `location`, without connecting. It does not try again by itself.
+///
+/// # Errors
+/// When nothing tells who and where the API server is.
+pub async fn kubernetes_client(location: &KubernetesLocation) -> Result<Client, ConfigError> {
     let mut config = config(location).await.map_err(ConfigError::Kubernetes)?;
     // Trying again is our own business: it is told, and goes on for ever.
     config.default_retry = false;

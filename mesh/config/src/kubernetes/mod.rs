@@ -26,6 +26,7 @@ mod watcher;
 #[cfg(test)]
 mod tests;
 
+pub use client::kubernetes_client;
 pub use source::KubernetesSource;
 
 /// The group of our kinds.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info};
 
-use super::client::client;
+use super::client::kubernetes_client;
 use super::hub::Hub;
 use super::watcher::{Told, Watcher, keep_discovering};
 use crate::source::{Publisher, Scope, SourceFeed};
@@ -38,7 +38,7 @@ impl KubernetesSource {
     /// # Errors
     /// When nothing tells who and where the API server is.
     pub async fn open(location: &KubernetesLocation) -> Result<(Self, SourceFeed), ConfigError> {
-        let client = client(location).await?;
+        let client = kubernetes_client(location).await?;
         let (publisher, feed) = Publisher::new(&location.to_string());
         Ok((Self { location: location.clone(), client, hub: Hub::new(publisher) }, feed))
     }

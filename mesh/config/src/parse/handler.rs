@@ -1,5 +1,5 @@
-use super::connection;
 use super::fields::{Field, Fields, Report};
+use super::{connection, limits};
 use crate::catalog::{ParamNames, refuse_adapter};
 use crate::yaml::NodeValue;
 use crate::{AdapterRef, CompiledAdapter, Handler, Params};
@@ -11,19 +11,27 @@ pub(super) fn read(spec: &mut Fields<'_>, report: &mut Report) -> Option<Handler
     spec.skip("name");
     let adapter = adapter(spec, report);
     let connection = connection::read(spec, report);
-    if let (Some(connection), Some(AdapterRef::Compiled(_))) = (&connection, &adapter) {
+    if let (Some(connection), Some(AdapterRef::Compiled(_) | AdapterRef::Component(_))) =
+        (&connection, &adapter)
+    {
         report.problem(
             connection.address.line,
-            "`spec.connection` is for adapters in another process (`adapter`), leave it out",
+            "`spec.connection` is for adapters in another process, leave it out",
         );
     }
     let params = spec.take("params", report);
     if let Some(field) = params {
         check_map("spec.params", field, report);
     }
+    let limits = limits::read(spec, report);
     let adapter = adapter?;
+    if let (AdapterRef::Named(_), None, Some(limit)) =
+        (&adapter, adapter.compiled(), limits.first())
+    {
+        report.problem(limit.line, "`spec.limits` is for adapters in this process, leave it out");
+    }
     let params = params_of(adapter.compiled(), params, spec.line(), report);
-    Some(Handler { adapter, params, connection })
+    Some(Handler { adapter, params, limits, connection })
 }
 
 /// A handler in the older spelling: the parameters stand directly under `spec`.
@@ -37,7 +45,7 @@ pub(super) fn typed(
         check_map("spec", field, report);
     }
     let params = params_of(Some(adapter), spec, line, report);
-    Handler { adapter: AdapterRef::Compiled(adapter), params, connection: None }
+    Handler { adapter: AdapterRef::Compiled(adapter), params, limits: Vec::new(), connection: None }
 }
 
 fn adapter(spec: &mut Fields<'_>, report: &mut Report) -> Option<AdapterRef> {
@@ -60,10 +68,19 @@ fn adapter(spec: &mut Fields<'_>, report: &mut Report) -> Option<AdapterRef> {
         }
         (Some(compiled), None) => {
             let adapter = CompiledAdapter::from_name(&compiled.value);
-            if adapter.is_none() {
+            if AdapterRef::is_place(&compiled.value) {
+                report.problem(
+                    compiled.line,
+                    "`spec.compiledAdapter` takes the name of an adapter that comes along, name a file \
+                     or a registry in `spec.adapter`",
+                );
+            } else if adapter.is_none() {
                 report.problem(compiled.line, refuse_adapter(&compiled.value));
             }
             adapter.map(AdapterRef::Compiled)
+        }
+        (None, Some(named)) if AdapterRef::is_place(&named.value) => {
+            Some(AdapterRef::Component(named))
         }
         (None, Some(named)) => Some(AdapterRef::Named(named)),
     }

@@ -9,6 +9,7 @@ mod handler;
 mod header_operation;
 mod identity;
 mod instance;
+mod limits;
 mod manifest;
 mod message;
 mod quota;

@@ -342,7 +342,7 @@ fn what_is_refused_is_known_and_what_cannot_be_known_makes_a_file_incomplete() {
             "apiVersion: config.istio.io/v1alpha2\nkind: rul\nmetadata: {name: a, namespace: b}",
             false,
         ),
-        ("apiVersion: config.istio.io/v1alpha2\nkind: statsd\nmetadata: {}", true),
+        ("apiVersion: config.istio.io/v1alpha2\nkind: stackdriver\nmetadata: {}", true),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {}", true),
     ] {
         let parsed = parse("test.yaml", &format!("{good}---\n{text}\n"));

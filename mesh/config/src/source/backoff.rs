@@ -8,17 +8,18 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// How long to wait between tries: each time about twice as long, up to ten seconds, and by chance less,
 /// so that all processes of a mesh do not come back at the same moment.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) const fn new() -> Self {
+    /// Before the first try.
+    pub const fn new() -> Self {
         Self { next: SHORTEST }
     }
 
     /// The time to wait before the next try: a half to the whole of the current step.
-    pub(crate) fn delay(&mut self) -> Duration {
+    pub fn delay(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(LONGEST);
         step.mul_f64(0.5 + 0.5 * fastrand::f64())
@@ -26,10 +27,16 @@ impl Backoff {
 
     /// Takes note that a connection was of use for `lasted`: after a long one the next try comes soon.
     /// One that is cut again and again soon after it began does not count as a success.
-    pub(crate) fn connection_lasted(&mut self, lasted: Duration) {
+    pub fn connection_lasted(&mut self, lasted: Duration) {
         if lasted >= LONGEST {
             *self = Self::new();
         }
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

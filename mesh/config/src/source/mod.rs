@@ -23,7 +23,7 @@ mod tests;
 
 use std::future::Future;
 
-pub(crate) use backoff::Backoff;
+pub use backoff::Backoff;
 pub(crate) use inventory::{Event, Inventory, Object, Scope};
 pub(crate) use publisher::{Publisher, explain};
 

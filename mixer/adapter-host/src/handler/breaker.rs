@@ -17,8 +17,9 @@ const THRESHOLD: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// The breaker of one handler.
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
+pub struct Breaker {
     failures: AtomicU32,
     /// Read only when there were failures enough: good times take no lock.
     probing: Mutex<Probing>,
@@ -34,17 +35,18 @@ struct Probing {
 /// A call that may go on, and reports how it went. Dropped without a report – the caller has gone away –
 /// it says nothing about the adapter.
 #[derive(Debug)]
-pub(super) struct Attempt<'b> {
+pub struct Attempt<'b> {
     breaker: &'b Breaker,
     is_probe: bool,
 }
 
 /// No call goes through for now.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Open {
-    pub(super) failures: u32,
+pub struct Open {
+    /// Failures in a row.
+    pub failures: u32,
     /// The time until a call may be a probe; zero while one is under way.
-    pub(super) next_probe: Duration,
+    pub next_probe: Duration,
 }
 
 impl Default for Probing {
@@ -54,7 +56,11 @@ impl Default for Probing {
 }
 
 impl Breaker {
-    pub(super) fn admit(&self) -> Result<Attempt<'_>, Open> {
+    /// Lets a call go on, or says why not.
+    ///
+    /// # Errors
+    /// When the adapter failed too often and this call is no probe.
+    pub fn admit(&self) -> Result<Attempt<'_>, Open> {
         let failures = self.failures.load(Ordering::Relaxed);
         if failures < THRESHOLD {
             return Ok(Attempt { breaker: self, is_probe: false });
@@ -69,7 +75,8 @@ impl Breaker {
         Ok(Attempt { breaker: self, is_probe: true })
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    /// Whether calls are refused for now.
+    pub fn is_open(&self) -> bool {
         self.failures.load(Ordering::Relaxed) >= THRESHOLD
     }
 
@@ -80,7 +87,7 @@ impl Breaker {
 
 impl Attempt<'_> {
     /// Says whether this closed the breaker.
-    pub(super) fn succeed(self) -> bool {
+    pub fn succeed(self) -> bool {
         if self.breaker.failures.load(Ordering::Relaxed) == 0 {
             return false;
         }
@@ -90,7 +97,7 @@ impl Attempt<'_> {
     }
 
     /// Says whether this opened the breaker.
-    pub(super) fn fail(self) -> bool {
+    pub fn fail(self) -> bool {
         let before = self.breaker.failures.fetch_add(1, Ordering::Relaxed);
         // For ever is long: the count must not come round to zero.
         if before == u32::MAX {

@@ -15,12 +15,13 @@ use crate::bindings::mixmesh::adapter::types;
 use crate::counters::Place;
 use crate::guest::{self, Guest, GuestExports, GuestState};
 use crate::guest_text::cut;
-use crate::lists::{Fetching, Lists};
+use crate::lists::Fetching;
 use crate::log_stream::Target;
 use crate::outbound::Sending;
 use crate::template::VERSION;
 use crate::{
     AdapterHost, BuildError, CallError, Component, HandlerSpec, InstanceDecl, ParameterProblem,
+    Template,
 };
 
 /// Problems that are told; more help nobody.
@@ -33,8 +34,8 @@ struct Outside {
 }
 
 impl Handler {
-    /// Makes the first instance of the component and has it take the configuration. Nothing outside the
-    /// handler has changed when this fails; when it works, the handler's metrics take the place of those
+    /// Makes the first instance of the component – of a [large](Component::is_large) one all that there may
+    /// be – and has it take the configuration. Nothing outside the handler has changed when this fails; when it works, the handler's metrics take the place of those
     /// of an earlier handler with its name.
     ///
     /// # Errors
@@ -46,7 +47,12 @@ impl Handler {
         spec: HandlerSpec,
     ) -> Result<Arc<Self>, BuildError> {
         let handler = Self::prepare(host, component, spec)?;
-        let first = handler.instantiate().await?;
+        let mut made = vec![handler.instantiate().await?];
+        if handler.pool.keeper().is_some() {
+            for _ in 1..handler.pool.size() {
+                made.push(handler.instantiate().await?);
+            }
+        }
         let started = handler.prepare_outside(host).await?;
         let limits = &handler.spec.limits;
         let surroundings = &handler.surroundings;
@@ -74,7 +80,12 @@ impl Handler {
             handler.surroundings.targets.start(targets, &Arc::downgrade(&handler));
             handler.surroundings.lists.start(documents).await;
         }
-        handler.pool.put(first);
+        for guest in made {
+            handler.pool.add(guest);
+        }
+        if let Some(keeper) = handler.pool.keeper() {
+            keeper.start(&handler);
+        }
         Ok(handler)
     }
 
@@ -98,7 +109,7 @@ impl Handler {
         component: Arc<Component>,
         mut spec: HandlerSpec,
     ) -> Result<Self, BuildError> {
-        let problems: Vec<_> = spec
+        let mut problems: Vec<_> = spec
             .instances
             .iter()
             .filter(|instance| !component.templates().contains(&instance.template))
@@ -112,6 +123,7 @@ impl Handler {
                 ),
             })
             .collect();
+        problems.extend(spec.instances.iter().flat_map(own_mistakes));
         if !problems.is_empty() {
             return Err(BuildError::Refused { problems });
         }
@@ -125,7 +137,7 @@ impl Handler {
         Ok(Self {
             parameters: spec.params.to_string(),
             surroundings: Arc::new(surroundings),
-            pool: Pool::new(spec.limits.instances.get()),
+            pool: Pool::new(spec.limits.instances.get(), component.is_large()),
             breaker: Breaker::default(),
             counts: Counts::default(),
             is_closing: AtomicBool::new(false),
@@ -168,7 +180,12 @@ impl Handler {
     pub(super) async fn instantiate(&self) -> Result<Guest, BuildError> {
         let limit = self.spec.limits.setup_deadline;
         let pre = &self.component.instance_pre;
-        let mut store = GuestState::store(pre.engine(), &self.surroundings, &self.spec.limits);
+        let mut store = GuestState::store(
+            pre.engine(),
+            self.component.imports(),
+            &self.surroundings,
+            &self.spec.limits,
+        );
         let deadline = Instant::now() + limit;
         guest::arm(&mut store, std::time::Instant::now() + limit);
         let instance = match timeout_at(deadline, pre.instantiate_async(&mut store)).await {
@@ -263,6 +280,12 @@ impl GuestExports {
                 }
             };
         }
+        let custom = component.exports.custom.iter().map(|export| {
+            let function = instance.get_func(&mut *store, &export.function);
+            let name = export.template.interface();
+            function.ok_or_else(|| wasmtime::format_err!("{name} has no function"))
+        });
+        let custom: Vec<_> = custom.collect();
         Ok(Self {
             lifecycle: component.exports.lifecycle.load(&mut *store, instance)?,
             metric: find!(metric),
@@ -277,9 +300,21 @@ impl GuestExports {
             keyval: find!(keyval),
             quota: find!(quota),
             kubernetes: find!(kubernetes),
+            custom: custom.into_iter().collect::<wasmtime::Result<_>>()?,
             conversation: find!(conversation),
         })
     }
+}
+
+/// What is wrong with an instance of a template of the author's own.
+fn own_mistakes(instance: &InstanceDecl) -> Vec<ParameterProblem> {
+    let Template::Custom(template) = instance.template else { return Vec::new() };
+    let fields = instance.fields.iter().map(|(name, value_type)| (name.as_str(), *value_type));
+    let mistakes = template.mistakes(fields).into_iter().map(|mistake| ParameterProblem {
+        field: String::new(),
+        message: format!("instance {}: {mistake}", instance.name),
+    });
+    mistakes.collect()
 }
 
 fn refused(field: &str, message: String) -> BuildError {

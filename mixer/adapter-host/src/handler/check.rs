@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use mesh_attributes::OwnedValue;
 
 use super::Handler;
@@ -23,8 +25,8 @@ pub struct CheckResult {
     pub valid_use_count: i32,
     /// What the client of a denied request is sent.
     pub direct_response: Option<DirectResponse>,
-    /// Values under the names of [`Template::outputs`], for header operations.
-    pub output: Vec<(&'static str, OwnedValue)>,
+    /// Values under the names of the template's outputs, for header operations.
+    pub output: Vec<(Cow<'static, str>, OwnedValue)>,
 }
 
 impl Handler {
@@ -40,6 +42,9 @@ impl Handler {
     ) -> Result<CheckResult, CallError> {
         let declared = self.instance_of(instance, Variety::Check)?;
         let (template, index) = (declared.template, instance.0);
+        if let Template::Custom(custom) = template {
+            return self.check_custom(custom, instance, &values).await;
+        }
         let named = Named { names: &declared.fields, values: &values };
         let mut lease = self.lease(self.spec.limits.check_deadline).await?;
         let deadline = lease.deadline;
@@ -108,19 +113,20 @@ impl Handler {
             | Template::Edge
             | Template::ReportNothing
             | Template::Quota
-            | Template::Kubernetes => unreachable!("the variety was checked"),
+            | Template::Kubernetes
+            | Template::Custom(_) => unreachable!("the variety was checked"),
         };
         let mut result = self.decision(answer)?;
         // No header operation follows a denial.
         if let Some(value) = output.filter(|_| result.code == 0) {
             let value = exact(value).map_err(|why| self.refusal(why.into()))?;
-            result.output.push(("value", OwnedValue::String(value)));
+            result.output.push(("value".into(), OwnedValue::String(value)));
         }
         Ok(result)
     }
 
     /// What an adapter answered, held to what can be made of it.
-    fn decision(
+    pub(crate) fn decision(
         &self,
         answer: Result<types::CheckResult, types::CallError>,
     ) -> Result<CheckResult, CallError> {
@@ -141,7 +147,7 @@ impl Handler {
     }
 
     /// An adapter's own word that it cannot, counted.
-    pub(super) fn refusal(&self, error: types::CallError) -> CallError {
+    pub(crate) fn refusal(&self, error: types::CallError) -> CallError {
         self.counts.errors.add(1);
         let fault = match error.fault {
             types::Fault::Caller => Fault::Caller,

@@ -5,7 +5,7 @@ use super::lease::until;
 use super::taken::{TooLarge, exact, exact_map};
 use super::values::Named;
 use crate::bindings::exports::mixmesh::adapter::kubernetes;
-use crate::{CallError, InstanceIndex, Variety};
+use crate::{CallError, InstanceIndex, Template, Variety};
 
 impl Handler {
     /// Has the adapter generate attributes: what it knows of [`crate::Template::outputs`], by name.
@@ -19,6 +19,9 @@ impl Handler {
         values: Vec<OwnedValue>,
     ) -> Result<Vec<(String, OwnedValue)>, CallError> {
         let declared = self.instance_of(instance, Variety::AttributeGenerator)?;
+        if let Template::Custom(custom) = declared.template {
+            return self.generate_custom(custom, instance, &values).await;
+        }
         let named = Named { names: &declared.fields, values: &values };
         let source = kubernetes::Endpoint {
             uid: named.text("source_uid"),

@@ -14,20 +14,21 @@ use crate::guest_text::cut;
 
 /// An instance of the component in the hands of one call. Dropped without [`Lease::finish`] – the caller
 /// has gone away in the middle of the call – the instance goes with it: it cannot be entered again.
-pub(super) struct Lease<'h> {
+pub(crate) struct Lease<'h> {
     handler: &'h Handler,
     attempt: Attempt<'h>,
     guest: Guest,
     permit: Permit<'h>,
     limit: Duration,
-    pub(super) deadline: Instant,
+    pub(crate) deadline: Instant,
 }
 
 impl Handler {
     /// An instance for a call that may take `limit`. The wait for one may take as long, and does not
     /// shorten the call: an adapter is not to be blamed for a crowd. When there is none idle and the
-    /// handler may have more, one is made, for which there is a limit of its own.
-    pub(super) async fn lease(&self, limit: Duration) -> Result<Lease<'_>, CallError> {
+    /// handler may have more, one is made, for which there is a limit of its own; where instances are made
+    /// ahead, the call waits for one of them.
+    pub(crate) async fn lease(&self, limit: Duration) -> Result<Lease<'_>, CallError> {
         if self.is_closing.load(Ordering::Relaxed) {
             self.counts.calls.add(1);
             return Err(CallError::Closed);
@@ -49,6 +50,12 @@ impl Handler {
             Ok(permit) => permit,
             Err(NoPermit::Closed) => return Err(CallError::Closed),
             Err(NoPermit::Busy) => {
+                if let Some(why) = self.pool.why_empty() {
+                    let message = format!("none of its instances is left: {why}");
+                    let cause = CallError::Trap { message };
+                    self.fail(attempt, &cause);
+                    return Err(cause);
+                }
                 self.counts.exhausted.add(1);
                 let instances = self.spec.limits.instances.get();
                 return Err(CallError::Exhausted { instances, limit });
@@ -56,6 +63,8 @@ impl Handler {
         };
         let mut guest = match self.pool.take() {
             Some(guest) => guest,
+            // Only a pool about to close has a permit and no instance then.
+            None if self.pool.keeper().is_some() => return Err(CallError::Closed),
             None => match self.instantiate().await {
                 Ok(guest) => guest,
                 Err(cause) => {
@@ -88,20 +97,19 @@ impl Handler {
 }
 
 impl Lease<'_> {
-    pub(super) fn guest(&mut self) -> &mut Guest {
+    pub(crate) fn guest(&mut self) -> &mut Guest {
         &mut self.guest
     }
 
     /// Ends the call: a sound instance goes back to the pool.
-    pub(super) fn finish<T>(
+    pub(crate) fn finish<T>(
         self,
         outcome: Result<wasmtime::Result<T>, Elapsed>,
     ) -> Result<T, CallError> {
         let Self { handler, attempt, guest, permit, limit, .. } = self;
         match judge(outcome, &guest, limit) {
             Ok(answer) => {
-                handler.pool.put(guest);
-                drop(permit);
+                handler.pool.put(guest, permit);
                 if attempt.succeed() {
                     let (handler, adapter) = (&handler.spec.name, handler.component.name());
                     tracing::info!(handler, adapter, "an adapter works again");
@@ -138,7 +146,7 @@ pub(super) fn judge<T>(
 }
 
 /// Waits for a call until the lease's deadline.
-pub(super) async fn until<T>(
+pub(crate) async fn until<T>(
     deadline: Instant,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<wasmtime::Result<T>, Elapsed> {

@@ -1,11 +1,13 @@
 //! A handler: an adapter with its configuration, ready to be called.
 
 mod allocate;
+mod bounded;
 mod breaker;
 mod build;
 mod check;
 mod converse;
 mod generate;
+mod keeper;
 mod lease;
 mod pool;
 mod report;
@@ -20,14 +22,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::allocate::{QuotaGrant, QuotaRequest};
-use self::breaker::Breaker;
+pub use self::bounded::{bounded_text, bounded_values};
+pub use self::breaker::{Attempt, Breaker, Open};
 pub use self::check::CheckResult;
+pub(crate) use self::lease::until;
 use self::pool::Pool;
+pub(crate) use self::report::handed_over;
 pub use self::response::DirectResponse;
 use self::status::Counts;
 pub use self::status::HandlerStatus;
 pub(crate) use self::surroundings::Surroundings;
-use crate::{CallError, Component, HandlerSpec, InstanceDecl, InstanceIndex, Variety};
+pub(crate) use self::taken::{TooLarge, exact, exact_map};
+use crate::{CallError, Component, HandlerSpec, InstanceDecl, InstanceIndex, Limits, Variety};
 
 /// An adapter with its configuration.
 ///
@@ -57,6 +63,11 @@ impl Handler {
         &self.component
     }
 
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.spec.limits
+    }
+
     /// Waits for the calls under way, refuses all further ones, sends what is queued for targets (for some
     /// seconds at most), and frees what the component holds. Its series go when the handler is dropped.
     ///
@@ -70,14 +81,23 @@ impl Handler {
         lost
     }
 
+    /// The declaration of an instance.
+    pub(crate) fn declared(&self, index: InstanceIndex) -> Option<&InstanceDecl> {
+        self.spec.instances.get(index.0 as usize)
+    }
+
+    /// Counts elements of a report that were not taken.
+    pub(crate) fn failed_elements(&self, count: usize) {
+        self.counts.failed_elements.add(count as u64);
+    }
+
     /// The declaration of an instance that calls of this variety are made with.
     fn instance_of(
         &self,
         index: InstanceIndex,
         variety: Variety,
     ) -> Result<&InstanceDecl, CallError> {
-        let declared = self.spec.instances.get(index.0 as usize);
-        declared
+        self.declared(index)
             .filter(|instance| instance.template.variety() == variety)
             .ok_or(CallError::NoSuchInstance { variety, index: index.0 })
     }

@@ -6,6 +6,7 @@ use std::thread;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
+use super::keeper::Keeper;
 use crate::guest::Guest;
 
 /// The idle instances of a handler's component, in one stack for each thread, and permits for those in
@@ -14,10 +15,16 @@ pub(super) struct Pool {
     idle: Box<[Mutex<Vec<Guest>>]>,
     permits: Semaphore,
     size: u32,
+    /// Present when instances are made ahead and never by a call.
+    keeper: Option<Keeper>,
 }
 
-/// The right to use one instance; ends on drop.
-pub(super) type Permit<'p> = SemaphorePermit<'p>;
+/// The right to use one instance. Dropped without [`Pool::put`] the instance is lost, and where instances
+/// are made ahead the right comes back with the one in its place.
+pub(super) struct Permit<'p> {
+    pool: &'p Pool,
+    permit: Option<SemaphorePermit<'p>>,
+}
 
 /// Why there is no permit.
 pub(super) enum NoPermit {
@@ -26,12 +33,14 @@ pub(super) enum NoPermit {
 }
 
 impl Pool {
-    pub(super) fn new(size: u32) -> Self {
+    /// For `size` instances; `ahead`: all of them are to be made before the first call.
+    pub(super) fn new(size: u32, ahead: bool) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         Self {
             idle: (0..threads).map(|_| Mutex::default()).collect(),
             permits: Semaphore::new(size as usize),
             size,
+            keeper: ahead.then(Keeper::default),
         }
     }
 
@@ -39,10 +48,10 @@ impl Pool {
     pub(super) async fn permit(&self, deadline: Instant) -> Result<Permit<'_>, NoPermit> {
         // As a rule one is free, and that takes no timer.
         if let Ok(permit) = self.permits.try_acquire() {
-            return Ok(permit);
+            return Ok(Permit { pool: self, permit: Some(permit) });
         }
         match timeout_at(deadline, self.permits.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(permit)) => Ok(Permit { pool: self, permit: Some(permit) }),
             Ok(Err(_closed)) => Err(NoPermit::Closed),
             Err(_elapsed) => Err(NoPermit::Busy),
         }
@@ -54,15 +63,51 @@ impl Pool {
         (own..self.idle.len()).chain(0..own).find_map(|shard| self.shard(shard).pop())
     }
 
-    /// Puts an instance back; its permit is to be dropped after that.
-    pub(super) fn put(&self, guest: Guest) {
+    /// Adds an instance that was made before the first call.
+    pub(super) fn add(&self, guest: Guest) {
         if !self.permits.is_closed() {
             self.shard(self.own_shard()).push(guest);
         }
     }
 
-    /// Waits for the calls under way and those that wait before this one.
+    /// Puts an instance back, and ends the right to use it.
+    pub(super) fn put(&self, guest: Guest, mut permit: Permit<'_>) {
+        self.add(guest);
+        drop(permit.permit.take());
+    }
+
+    /// Puts an instance in the place of a lost one.
+    pub(super) fn restore(&self, guest: Guest) {
+        if let Some(keeper) = &self.keeper {
+            keeper.give_back(|| {
+                self.add(guest);
+                self.permits.add_permits(1);
+            });
+        }
+    }
+
+    /// Missing when calls make the instances they need.
+    pub(super) fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
+    }
+
+    /// Why no call can have an instance soon; `None` while there is one.
+    pub(super) fn why_empty(&self) -> Option<String> {
+        let keeper = self.keeper.as_ref().filter(|keeper| keeper.missing() >= self.size)?;
+        Some(keeper.why_missing())
+    }
+
+    /// How many instances are to be alive.
+    pub(super) fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// Waits for the calls under way and those that wait before this one. What is lost is not replaced any
+    /// more.
     pub(super) async fn quiet(&self) {
+        if let Some(keeper) = &self.keeper {
+            self.permits.add_permits(keeper.close() as usize);
+        }
         // An error means that the pool is closed, and so quiet.
         drop(self.permits.acquire_many(self.size).await);
     }
@@ -82,7 +127,12 @@ impl Pool {
     }
 
     pub(super) fn in_use(&self) -> usize {
-        (self.size as usize).saturating_sub(self.permits.available_permits())
+        (self.size as usize).saturating_sub(self.permits.available_permits() + self.missing())
+    }
+
+    /// Instances made ahead that were lost and are not yet replaced.
+    pub(super) fn missing(&self) -> usize {
+        self.keeper.as_ref().map_or(0, |keeper| keeper.missing() as usize)
     }
 
     fn shard(&self, shard: usize) -> MutexGuard<'_, Vec<Guest>> {
@@ -98,5 +148,15 @@ impl Pool {
             thread
         });
         thread % self.idle.len()
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take()
+            && self.pool.keeper.as_ref().is_some_and(Keeper::take_over)
+        {
+            permit.forget();
+        }
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use super::Handler;
 use super::lease::until;
 use crate::bindings::mixmesh::adapter::types;
@@ -93,12 +95,7 @@ impl Handler {
                 }
             };
             match lease.finish(outcome) {
-                Ok(refused) => {
-                    failed.elements.extend(refused.into_iter().map(|refused| FailedElement {
-                        element: refused.element,
-                        message: cut(refused.message),
-                    }));
-                }
+                Ok(refused) => failed.elements.extend(handed_over(refused, call.elements())),
                 Err(cause) => failed.rest(call.elements(), &cause)?,
             }
             failed.delivered = true;
@@ -134,6 +131,23 @@ impl Handler {
     }
 }
 
+/// What the adapter refused of the `elements` of a call: no others, and none more often than it was handed
+/// over. The rest is the adapter's mistake and stands for nothing.
+pub(crate) fn handed_over(
+    refused: Vec<types::FailedElement>,
+    elements: impl Iterator<Item = u32>,
+) -> impl Iterator<Item = FailedElement> {
+    let mut left: HashMap<u32, u32> = HashMap::new();
+    if !refused.is_empty() {
+        elements.for_each(|element| *left.entry(element).or_default() += 1);
+    }
+    refused.into_iter().filter_map(move |refused| {
+        let left = left.get_mut(&refused.element).filter(|left| **left > 0)?;
+        *left -= 1;
+        Some(FailedElement { element: refused.element, message: cut(refused.message) })
+    })
+}
+
 /// What was not delivered so far.
 #[derive(Debug, Default)]
 struct Failed {
@@ -145,11 +159,13 @@ struct Failed {
 impl Failed {
     /// Notes what the adapter refused: positions in `elements`.
     fn refused(&mut self, refused: Vec<types::FailedElement>, elements: &[u32]) {
-        self.elements.extend(refused.into_iter().filter_map(|refused| {
-            // A position out of range is the adapter's mistake and stands for nothing.
-            let element = *elements.get(refused.element as usize)?;
-            Some(FailedElement { element, message: cut(refused.message) })
-        }));
+        let positions = (0..).zip(elements).map(|(position, _)| position);
+        self.elements.extend(
+            handed_over(refused, positions).map(|failed| FailedElement {
+                element: elements[failed.element as usize],
+                ..failed
+            }),
+        );
     }
 
     /// Notes that a call failed with all its elements; when it was the first one, that is the result.

@@ -31,12 +31,19 @@ pub struct DirectResponse {
 impl DirectResponse {
     pub(super) fn take(response: types::DirectResponse, whole: &mut Whole) -> Self {
         let types::DirectResponse { code, body, headers } = response;
+        let headers = headers.into_iter().map(|header| (header.name, header.value)).collect();
+        Self { code, body, headers }.bounded(whole)
+    }
+
+    /// What can be made of it.
+    pub(super) fn bounded(self, whole: &mut Whole) -> Self {
+        let Self { code, body, headers } = self;
         let known = code == 0 || (200..600).contains(&code);
         whole.is_whole(known && headers.len() <= MAX_HEADERS);
         let mut taken = Vec::with_capacity(headers.len().min(MAX_HEADERS));
-        for header in headers.into_iter().take(MAX_HEADERS) {
-            match name(&header) {
-                Some(name) => taken.push((name.as_str().to_owned(), header.value)),
+        for (written, value) in headers.into_iter().take(MAX_HEADERS) {
+            match name(&written, &value) {
+                Some(name) => taken.push((name.as_str().to_owned(), value)),
                 None => whole.is_whole(false),
             }
         }
@@ -45,9 +52,9 @@ impl DirectResponse {
 }
 
 /// The name of a header that can be sent as it is.
-fn name(header: &types::Header) -> Option<HeaderName> {
-    let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
-    let fits = name.as_str().len() + header.value.len() <= MAX_EXACT;
-    let sound = fits && HeaderValue::from_bytes(header.value.as_bytes()).is_ok();
+fn name(written: &str, value: &str) -> Option<HeaderName> {
+    let name = HeaderName::from_bytes(written.as_bytes()).ok()?;
+    let fits = name.as_str().len() + value.len() <= MAX_EXACT;
+    let sound = fits && HeaderValue::from_bytes(value.as_bytes()).is_ok();
     (sound && !OF_THE_CONNECTION.contains(&name)).then_some(name)
 }

@@ -6,20 +6,26 @@ use super::Handler;
 use crate::{ListStatus, TargetStatus};
 
 /// What a handler has done so far, for metrics and debugging. Counts only grow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HandlerStatus {
     /// `name.namespace`.
     pub name: String,
     /// The adapter's name.
     pub adapter: String,
-    /// SHA-256 of the component, in hexadecimal.
+    /// SHA-256 of the component, in hexadecimal; empty for an adapter that is none.
     pub digest: String,
+    /// Where an adapter in another process is; empty for others.
+    pub address: String,
     /// Calls asked for.
     pub calls: u64,
     /// Calls that ended in a crash, or for which no instance could be made.
     pub traps: u64,
     /// Calls that were cancelled at their deadline.
     pub deadlines: u64,
+    /// Calls that an adapter in another process did not get, or broke off.
+    pub unreachable: u64,
+    /// Requests with report batches that were sent again because the adapter did not get them.
+    pub retries: u64,
     /// Calls that found no instance in time.
     pub exhausted: u64,
     /// Calls that were refused because the adapter had failed too often.
@@ -36,6 +42,9 @@ pub struct HandlerStatus {
     pub instances_idle: usize,
     /// Instances in a call.
     pub instances_in_use: usize,
+    /// Instances that were lost and are being made again, where a component is so large that calls do not
+    /// make the instances they need.
+    pub instances_missing: usize,
     /// Series held in the host.
     pub series: u64,
     /// New series that went to an overflow series, for want of room.
@@ -87,6 +96,9 @@ impl Handler {
             name: self.spec.name.clone(),
             adapter: self.component.name().to_owned(),
             digest,
+            address: String::new(),
+            unreachable: 0,
+            retries: 0,
             calls: self.counts.calls.value(),
             traps: self.counts.traps.value(),
             deadlines: self.counts.deadlines.value(),
@@ -98,6 +110,7 @@ impl Handler {
             failed_elements: self.counts.failed_elements.value(),
             instances_idle: self.pool.idle(),
             instances_in_use: self.pool.in_use(),
+            instances_missing: self.pool.missing(),
             series,
             series_overflowed,
             messages_dropped: self.surroundings.talk.dropped(),

@@ -6,9 +6,12 @@
 //! matter. Half of it would mean something else – a shorter group, another workload – so it is taken
 //! exactly or the call has failed.
 
+use mesh_attributes::OwnedValue;
+
 use super::Handler;
 use crate::bindings::mixmesh::adapter::types;
 use crate::guest_text::cut;
+use crate::{CallError, Fault};
 
 /// The longest header or attribute that is taken from an adapter, in bytes. Proxies take 60 KiB of
 /// headers in all.
@@ -29,7 +32,7 @@ pub(super) struct Whole {
 
 /// A part of an answer is too large to be taken.
 #[derive(Debug)]
-pub(super) struct TooLarge {
+pub(crate) struct TooLarge {
     len: usize,
     limit: usize,
 }
@@ -48,6 +51,11 @@ impl Whole {
         text
     }
 
+    /// Whether it could not.
+    pub(super) fn is_trimmed(&self) -> bool {
+        self.trimmed
+    }
+
     /// What is no code denies: it is not 0.
     pub(super) fn code(&mut self, code: i32) -> i32 {
         let known = CODES.contains(&code);
@@ -64,7 +72,7 @@ impl Handler {
 }
 
 /// A header's or attribute's text.
-pub(super) fn exact(text: String) -> Result<String, TooLarge> {
+pub(crate) fn exact(text: String) -> Result<String, TooLarge> {
     if text.len() > MAX_EXACT {
         return Err(TooLarge { len: text.len(), limit: MAX_EXACT });
     }
@@ -72,7 +80,7 @@ pub(super) fn exact(text: String) -> Result<String, TooLarge> {
 }
 
 /// An attribute's map.
-pub(super) fn exact_map(entries: Vec<(String, String)>) -> Result<Vec<(String, String)>, TooLarge> {
+pub(crate) fn exact_map(entries: Vec<(String, String)>) -> Result<Vec<(String, String)>, TooLarge> {
     let len = entries.iter().map(|(key, value)| key.len() + value.len()).sum();
     if len > MAX_MAP {
         return Err(TooLarge { len, limit: MAX_MAP });
@@ -80,9 +88,31 @@ pub(super) fn exact_map(entries: Vec<(String, String)>) -> Result<Vec<(String, S
     Ok(entries)
 }
 
+/// Whether a value may become an attribute.
+pub(super) fn check_size(value: &OwnedValue) -> Result<(), TooLarge> {
+    let (len, limit) = match value {
+        OwnedValue::String(text) => (text.len(), MAX_EXACT),
+        OwnedValue::Bytes(bytes) => (bytes.len(), MAX_EXACT),
+        OwnedValue::StringMap(map) => (map.iter().map(|(k, v)| k.len() + v.len()).sum(), MAX_MAP),
+        _ => (0, MAX_EXACT),
+    };
+    if len > limit { Err(TooLarge { len, limit }) } else { Ok(()) }
+}
+
+impl TooLarge {
+    fn message(&self) -> String {
+        format!("it answered with {} bytes, {} are taken at most", self.len, self.limit)
+    }
+}
+
+impl From<TooLarge> for CallError {
+    fn from(too_large: TooLarge) -> Self {
+        Self::Refused { fault: Fault::Adapter, retry: false, message: too_large.message() }
+    }
+}
+
 impl From<TooLarge> for types::CallError {
-    fn from(TooLarge { len, limit }: TooLarge) -> Self {
-        let message = format!("it answered with {len} bytes, {limit} are taken at most");
-        Self { fault: types::Fault::Adapter, retry: false, message }
+    fn from(too_large: TooLarge) -> Self {
+        Self { fault: types::Fault::Adapter, retry: false, message: too_large.message() }
     }
 }

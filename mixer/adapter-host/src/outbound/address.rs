@@ -68,15 +68,19 @@ fn host(name: &str) -> Result<Host, String> {
         (1..=63).contains(&label.len()) && letters
     };
     // One dot may stand at the end: the name is complete then.
-    let mut labels = name.strip_suffix('.').unwrap_or(name).split('.');
+    let labels = name.strip_suffix('.').unwrap_or(name);
     if name.is_empty() {
         return Err("names no host".to_owned());
     }
-    if name.len() > MAX_NAME || !labels.all(label) {
+    if name.len() > MAX_NAME || !labels.split('.').all(label) {
         return Err(format!("has {:?}, which is no host's name", shown(name)));
     }
-    // The resolver would read 127.1 or 0x7f.1 as addresses: what was meant is not clear.
-    if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+    // The resolver would read 127.1 or 0x7f000001 as addresses: what was meant is not clear.
+    let is_number = |last: &str| match last.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => last.bytes().all(|b| b.is_ascii_digit()),
+    };
+    if labels.rsplit('.').next().is_some_and(is_number) {
         return Err(format!("has {name:?}, which is neither a name nor an IP address"));
     }
     Ok(Host::Name(name.to_owned()))
@@ -148,6 +152,8 @@ mod tests {
             ("a b:1", "no host's name"),
             ("a/b:1", "no host's name"),
             ("127.1:80", "neither"),
+            ("2130706433:80", "neither"),
+            ("0x7f000001:80", "neither"),
             ("http://host:80", "scheme \"http\""),
             ("udp://host:80", "scheme \"udp\""),
         ] {

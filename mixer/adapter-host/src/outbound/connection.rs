@@ -15,7 +15,7 @@ use super::lead::{Lead, Step};
 use super::queue::{Queue, Taken};
 
 /// Messages that may wait for an acknowledgement.
-const MAX_IN_FLIGHT: usize = 256;
+pub(super) const MAX_IN_FLIGHT: usize = 256;
 
 /// Read at once.
 const READ_BYTES: usize = 16 << 10;

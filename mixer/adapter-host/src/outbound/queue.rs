@@ -37,8 +37,9 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(super) struct Queue {
     max_bytes: usize,
-    /// The largest bundle that the protocol carries.
+    /// The largest bundle that the protocol carries, and the most messages in one.
     max_bundle: usize,
+    max_per_bundle: usize,
     assembling: Option<Assembling>,
     inner: Mutex<Inner>,
     changed: Notify,
@@ -69,6 +70,8 @@ pub(super) struct Totals {
 #[derive(Debug)]
 struct Queued {
     message: Message,
+    /// What it counts for in the queue.
+    weight: usize,
     queued: Instant,
     written: Option<Instant>,
 }
@@ -101,21 +104,15 @@ enum Due {
     Never,
 }
 
-impl Message {
-    fn size(&self) -> usize {
-        self.data.len() + self.token.as_ref().map_or(0, String::len)
-    }
-}
-
 impl Queue {
     /// A queue of `max_bytes`, which takes nothing before [`Self::open`].
     pub(super) fn new(
         max_bytes: usize,
-        max_bundle: usize,
+        (max_bundle, max_per_bundle): (usize, usize),
         assembling: Option<Assembling>,
     ) -> Arc<Self> {
         let (inner, changed) = Default::default();
-        Arc::new(Self { max_bytes, max_bundle, assembling, inner, changed })
+        Arc::new(Self { max_bytes, max_bundle, max_per_bundle, assembling, inner, changed })
     }
 
     pub(super) fn open(&self) {
@@ -136,7 +133,7 @@ impl Queue {
         let left: Vec<_> = inner.waiting.drain(..).collect();
         inner.waiting_bytes = 0;
         for queued in left {
-            inner.totals.lose(&queued.message, Reason::Closed);
+            inner.totals.lose(&queued, Reason::Closed);
         }
         held
     }
@@ -151,16 +148,16 @@ impl Queue {
 
     /// Queues a message, or counts it as lost. Never waits.
     pub(super) fn push(&self, message: Message) -> Result<(), Refusal> {
-        let size = message.size();
+        let weight = self.weight(&message);
         let bundle = self.bundle_length(1, message.data.len());
         let mut inner = self.inner();
         let full = |totals: &Totals| {
-            size > self.max_bytes - totals.held_bytes.min(self.max_bytes)
+            weight > self.max_bytes - totals.held_bytes.min(self.max_bytes)
                 || totals.held_messages >= MAX_MESSAGES
         };
         let refusal = if inner.phase != Phase::Open {
             Some((Refusal::Closed, Reason::Closed))
-        } else if size > self.max_bytes || bundle > self.max_bundle {
+        } else if weight > self.max_bytes || bundle > self.max_bundle {
             Some((Refusal::TooLarge, Reason::TooLarge))
         } else if full(&inner.totals) {
             Some((Refusal::Full, Reason::QueueFull))
@@ -173,11 +170,11 @@ impl Queue {
         }
         let news = inner.waiting.is_empty() || !self.is_full_bundle(&inner);
         inner.totals.held_messages += 1;
-        inner.totals.held_bytes += size;
+        inner.totals.held_bytes += weight;
         inner.totals.held_elements += u64::from(message.elements);
         inner.waiting_bytes += message.data.len();
         let first = inner.waiting.is_empty();
-        inner.waiting.push_back(Queued { message, queued: Instant::now(), written: None });
+        inner.waiting.push_back(Queued { message, weight, queued: Instant::now(), written: None });
         // Whoever waits for a bundle is not woken by each message that goes into it.
         if first || (news && self.is_full_bundle(&inner)) {
             self.changed.notify_one();
@@ -215,6 +212,7 @@ impl Queue {
     fn take_due(self: &Arc<Self>) -> Option<Taken> {
         let mut inner = self.inner();
         let lengths = inner.waiting.iter().map(|queued| queued.message.data.len());
+        let lengths = lengths.take(self.max_per_bundle);
         let count = self.assembling.as_ref().map_or(1, |assembling| assembling.fit(lengths));
         let messages: VecDeque<_> = inner.waiting.drain(..count).collect();
         let bytes: usize = messages.iter().map(|queued| queued.message.data.len()).sum();
@@ -242,8 +240,15 @@ impl Queue {
         let Some(assembling) = &self.assembling else { return !inner.waiting.is_empty() };
         let totals = &inner.totals;
         self.bundle_length(inner.waiting.len(), inner.waiting_bytes) >= assembling.max_bytes
+            || inner.waiting.len() >= self.max_per_bundle
             || totals.held_bytes >= self.max_bytes / 2
             || totals.held_messages >= MAX_MESSAGES / 2
+    }
+
+    /// With its separator: a bundle of many short messages must not outgrow the queue.
+    fn weight(&self, message: &Message) -> usize {
+        let separator = self.assembling.as_ref().map_or(0, |assembling| assembling.separator.len());
+        message.data.len() + message.token.as_ref().map_or(0, String::len) + separator
     }
 
     fn bundle_length(&self, messages: usize, bytes: usize) -> usize {
@@ -282,7 +287,7 @@ impl Taken {
     pub(super) fn sent(mut self) {
         let mut inner = self.queue.inner();
         for queued in self.messages.drain(..) {
-            inner.totals.send(&queued.message);
+            inner.totals.send(&queued);
         }
     }
 
@@ -290,7 +295,7 @@ impl Taken {
     pub(super) fn lost(mut self, reason: Reason) {
         let mut inner = self.queue.inner();
         for queued in self.messages.drain(..) {
-            inner.totals.lose(&queued.message, reason);
+            inner.totals.lose(&queued, reason);
         }
     }
 
@@ -313,7 +318,7 @@ impl Taken {
                 queued.written = Some(now);
                 self.messages.push_back(queued);
             } else {
-                inner.totals.send(&queued.message);
+                inner.totals.send(&queued);
             }
         }
         drop(inner);
@@ -326,7 +331,7 @@ impl Taken {
         let Some(position) = self.messages.iter().position(matches) else { return false };
         let Some(queued) = self.messages.remove(position) else { return false };
         self.written -= usize::from(position < self.written);
-        self.queue.inner().totals.send(&queued.message);
+        self.queue.inner().totals.send(&queued);
         true
     }
 
@@ -344,7 +349,7 @@ impl Drop for Taken {
         let mut inner = self.queue.inner();
         while let Some(mut queued) = self.messages.pop_back() {
             if inner.phase == Phase::Closed {
-                inner.totals.lose(&queued.message, Reason::Closed);
+                inner.totals.lose(&queued, Reason::Closed);
                 continue;
             }
             queued.written = None;
@@ -357,22 +362,22 @@ impl Drop for Taken {
 }
 
 impl Totals {
-    fn send(&mut self, message: &Message) {
-        self.release(message);
+    fn send(&mut self, queued: &Queued) {
+        self.release(queued);
         self.sent_messages += 1;
-        self.sent_bytes += message.data.len() as u64;
-        self.sent_elements += u64::from(message.elements);
+        self.sent_bytes += queued.message.data.len() as u64;
+        self.sent_elements += u64::from(queued.message.elements);
     }
 
-    fn lose(&mut self, message: &Message, reason: Reason) {
-        self.release(message);
-        self.lost.add(reason, u64::from(message.elements));
+    fn lose(&mut self, queued: &Queued, reason: Reason) {
+        self.release(queued);
+        self.lost.add(reason, u64::from(queued.message.elements));
     }
 
-    fn release(&mut self, message: &Message) {
+    fn release(&mut self, queued: &Queued) {
         self.held_messages -= 1;
-        self.held_bytes -= message.size();
-        self.held_elements -= u64::from(message.elements);
+        self.held_bytes -= queued.weight;
+        self.held_elements -= u64::from(queued.message.elements);
     }
 }
 

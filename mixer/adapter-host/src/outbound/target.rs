@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::address::SocketAddress;
 pub(crate) use super::assembly::Assembling;
+use super::connection::MAX_IN_FLIGHT;
 use super::health::{Health, Stage};
 use super::queue::Queue;
 use super::status::TargetStatus;
@@ -107,7 +108,10 @@ impl Target {
         }
         let authorities =
             tls.then(|| Authorities::beside(parameters, &spec.parameter)).transpose()?;
-        let queue = Queue::new(limits.outbound_queue, max_bundle, spec.assembling.clone());
+        // All of them would have to be looked through for each one that is acknowledged.
+        let max_messages = if spec.conversation { MAX_IN_FLIGHT } else { usize::MAX };
+        let bounds = (max_bundle, max_messages);
+        let queue = Queue::new(limits.outbound_queue, bounds, spec.assembling.clone());
         let health = Health::new(handler, &spec.parameter, shown);
         Ok(Self { spec, address, authorities, queue, health })
     }

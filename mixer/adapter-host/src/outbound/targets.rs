@@ -201,3 +201,46 @@ impl Sending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn udp(parameter: &str) -> TargetSpec {
+        TargetSpec {
+            parameter: parameter.to_owned(),
+            protocol: Protocol::Udp,
+            assembling: None,
+            http: None,
+            conversation: false,
+        }
+    }
+
+    #[test]
+    fn all_instances_open_the_same_targets_in_the_same_order() {
+        let parameters = Arc::new(json!({ "a": "h:1", "b": "h:2" }));
+        let targets = Targets::new("handler", &parameters, &Limits::default(), false);
+        targets.name(0, udp("a")).unwrap().unwrap();
+        assert!(targets.name(1, udp("c")).unwrap().is_err(), "is no parameter");
+        targets.name(1, udp("b")).unwrap().unwrap();
+        targets.all_named(2).unwrap();
+        targets.name(0, udp("a")).unwrap().unwrap();
+        targets.name(1, udp("b")).unwrap().unwrap();
+        targets.all_named(2).unwrap();
+        assert_eq!(targets.name(0, udp("b")), Err(OtherTargets { position: 0 }));
+        assert_eq!(targets.name(2, udp("a")), Err(OtherTargets { position: 2 }));
+        assert_eq!(targets.all_named(1), Err(OtherTargets { position: 1 }));
+    }
+
+    #[test]
+    fn conversations_need_a_component_that_leads_them() {
+        let parameters = Arc::new(json!({ "a": "h:1" }));
+        let spec = TargetSpec { protocol: Protocol::Tcp, conversation: true, ..udp("a") };
+        for (converses, is_taken) in [(false, false), (true, true)] {
+            let targets = Targets::new("handler", &parameters, &Limits::default(), converses);
+            assert_eq!(targets.name(0, spec.clone()).unwrap().is_ok(), is_taken);
+        }
+    }
+}

@@ -18,7 +18,7 @@
 //! and no patterns that take for ever.
 
 mod alternatives;
-mod nearest;
+pub(crate) mod nearest;
 mod path;
 mod scalar;
 mod walk;

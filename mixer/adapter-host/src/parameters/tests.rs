@@ -171,17 +171,6 @@ fn exactly_one_form_is_needed_where_the_schema_says_so() {
 fn a_schema_that_goes_round_or_explodes_ends() {
     let round = schema(&json!({ "$ref": "#" }));
     assert_eq!(problems(&round, &json!({})).len(), 1);
-    let mut branching = json!({ "type": "integer" });
-    for level in 0..40 {
-        branching = json!({ "anyOf": [
-            { "properties": { format!("p{level}"): { "const": 1 } }, "anyOf": [branching.clone()] },
-            branching,
-        ] });
-        if branching.to_string().len() > MAX_SCHEMA {
-            break;
-        }
-    }
-    schema(&branching).check(&json!({ "p0": 2 })).unwrap_err();
     let doubling = json!({
         "$ref": "#/$defs/l0",
         "$defs": (0..60).map(|n| {
@@ -196,7 +185,7 @@ fn a_schema_that_goes_round_or_explodes_ends() {
 #[test]
 fn what_is_no_schema_is_told() {
     assert!(ParameterSchema::parse("").unwrap().is_none());
-    for text in ["{", "[]", &format!("{:300000}", "{}")] {
+    for text in ["{", "[]", &format!("{{{}}}", " ".repeat(MAX_SCHEMA))] {
         assert!(ParameterSchema::parse(text).is_err());
     }
 }

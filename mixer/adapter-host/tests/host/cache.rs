@@ -83,6 +83,60 @@ fn a_key_that_others_could_read_is_replaced_and_with_it_all_artefacts() {
 }
 
 #[test]
+fn an_artefact_of_another_key_or_another_engine_is_compiled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    load(&host(&ours), "testing/loop");
+    load(&host(&theirs), "testing/loop");
+    let (our, their) = (artefacts(&ours).remove(0), artefacts(&theirs).remove(0));
+    let foreign = fs::read(&their).unwrap();
+    assert_eq!(our.file_name(), their.file_name(), "the name has no secret");
+    fs::write(&our, &foreign).unwrap();
+    load(&host(&ours), "testing/loop");
+    assert!(fs::read(&our).unwrap() != foreign, "replaced");
+    // Another size of the pool is another engine: what it would run has another name.
+    let other = HostOptions { cache_dir: Some(ours.clone()), max_memory: 64 << 20, ..options() };
+    load(&AdapterHost::new(other).unwrap(), "testing/loop");
+    let kept = artefacts(&ours);
+    let [first, second] = kept.as_slice() else { panic!("{kept:?}") };
+    let other_file = if *first == our { second } else { first };
+    fs::copy(other_file, &our).unwrap();
+    load(&host(&ours), "testing/loop");
+    assert!(fs::read(&our).unwrap() != fs::read(other_file).unwrap(), "replaced");
+}
+
+#[test]
+fn a_link_is_replaced_and_what_it_leads_to_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    load(&host(&cache), "testing/loop");
+    let artefact = artefacts(&cache).remove(0);
+    let elsewhere = folder.path().join("elsewhere");
+    fs::write(&elsewhere, "precious").unwrap();
+    fs::remove_file(&artefact).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &artefact).unwrap();
+    load(&host(&cache), "testing/loop");
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
+    assert!(fs::symlink_metadata(&artefact).unwrap().is_file());
+    let linked = folder.path().join("linked");
+    std::os::unix::fs::symlink(&cache, &linked).unwrap();
+    let options = HostOptions { cache_dir: Some(linked), ..options() };
+    assert!(AdapterHost::new(options).is_err(), "a folder is no link: who made it could turn it");
+}
+
+#[test]
+fn an_artefact_that_cannot_be_read_or_replaced_keeps_no_adapter_from_loading() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    load(&host(&cache), "testing/loop");
+    let artefact = artefacts(&cache).remove(0);
+    fs::remove_file(&artefact).unwrap();
+    fs::create_dir(&artefact).unwrap();
+    load(&host(&cache), "testing/loop");
+    assert!(artefact.is_dir());
+}
+
+#[test]
 fn a_folder_open_to_others_is_closed_and_a_file_is_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");

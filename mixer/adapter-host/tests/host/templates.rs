@@ -178,7 +178,7 @@ async fn an_authorization_has_its_fields_and_properties_of_every_type() {
 
 #[tokio::test]
 async fn a_key_yields_its_value_or_none() {
-    let value = |text: &str| vec![("value", OwnedValue::String(text.to_owned()))];
+    let value = |text: &str| vec![("value".into(), OwnedValue::String(text.to_owned()))];
     let found = Given::new(Template::KeyVal).text("key", "jäson").check("testing/echo").await;
     let found = found.unwrap();
     assert_eq!((found.code, found.valid_use_count, found.output), (0, -1, value("jäson")));
@@ -344,7 +344,7 @@ async fn keyval_answers_from_its_table() {
     let found = handler.check(ONE, key("jason")).await.unwrap();
     let admin = OwnedValue::String("admin".to_owned());
     assert_eq!((found.code, found.valid_duration_ns), (0, 5_000_000_000));
-    assert_eq!((found.valid_use_count, found.output), (-1, vec![("value", admin)]));
+    assert_eq!((found.valid_use_count, found.output), (-1, vec![("value".into(), admin)]));
     let missing = handler.check(ONE, key("nobody")).await.unwrap();
     assert_eq!((missing.code, missing.output), (5, Vec::new()));
     let body = r#"<error_detail>key "nobody" not found</error_detail>"#;

@@ -7,6 +7,8 @@ use crate::check::{CacheLevel, Caller};
 use crate::fixture::{Fixture, MANIFEST};
 use crate::policy::Generation;
 
+mod components;
+
 const DENIER: &str = "
 kind: handler
 metadata: { name: no, namespace: a }

@@ -4,10 +4,10 @@
 use mesh_attributes::OwnedValue;
 use serde_json::json;
 
-use super::{fields, handler, instance, one, resource};
+use super::{fields, handler, instance, mistakes, one, resource};
 use crate::{
     AdapterRef, ApiKeyPlace, ApiPath, Authentication, CompiledAdapter, CompiledTemplate, FieldKind,
-    Kind, ServiceTarget, Spec, StringMatch, TemplateRef, TokenHeader, TokenSource,
+    Kind, LimitKind, ServiceTarget, Spec, StringMatch, TemplateRef, TokenHeader, TokenSource,
 };
 
 fn value(text: Option<&crate::Text>) -> &str {
@@ -53,7 +53,10 @@ fn every_field_of_every_template_is_read_in_both_spellings() {
 
 #[test]
 fn the_older_kinds_are_those_of_all_that_istio_had_compiled_in() {
-    for adapter in CompiledAdapter::ALL.into_iter().filter(|a| *a != CompiledAdapter::KeyVal) {
+    const NOT_COMPILED: [CompiledAdapter; 2] = [CompiledAdapter::Authz, CompiledAdapter::KeyVal];
+    for adapter in
+        CompiledAdapter::ALL.into_iter().filter(|adapter| !NOT_COMPILED.contains(adapter))
+    {
         let kind = Kind::from_name(adapter.name());
         assert_eq!(kind, Some(Kind::TypedHandler(adapter)));
         one(&resource(adapter.name(), "  {}"));
@@ -62,7 +65,9 @@ fn the_older_kinds_are_those_of_all_that_istio_had_compiled_in() {
         assert_eq!(Kind::from_name(template.name()), Some(Kind::TypedInstance(template)));
         one(&resource(template.name(), "  {}"));
     }
-    assert_eq!(Kind::from_name("keyval"), None);
+    for adapter in NOT_COMPILED {
+        assert_eq!(Kind::from_name(adapter.name()), None);
+    }
 }
 
 #[test]
@@ -242,4 +247,42 @@ fn what_kubectl_adds_to_a_resource_is_let_be() {
          0a0b\n  clusterName: \"\"\nspec: {rules: [{quotas: [{quota: q}]}]}\nstatus: {}\n",
     );
     assert_eq!(read.key.to_string(), "q.QuotaSpec.ns");
+}
+
+#[test]
+fn a_handler_has_limits_in_their_units() {
+    let read = handler(
+        "  compiledAdapter: noop\n  limits: {memory: 16Mi, checkDeadline: 20ms, log_rate: 5}\n",
+    );
+    let limits: Vec<_> = read.limits.iter().map(|limit| (limit.kind, limit.value)).collect();
+    assert_eq!(
+        limits,
+        [
+            (LimitKind::CheckDeadline, 20_000_000),
+            (LimitKind::LogRate, 5),
+            (LimitKind::Memory, 16 << 20),
+        ]
+    );
+    let told = mistakes(&resource(
+        "handler",
+        "  compiledAdapter: noop\n  limits: {memmory: 1, series: 0, setupDeadline: 5, instances: [1]}\n",
+    ));
+    for expected in [
+        "unknown field `spec.limits.memmory`, did you mean `memory`?",
+        "`spec.limits.series` must be a whole number, more than 0, not `0`",
+        "`spec.limits.setupDeadline` must be a duration such as 50ms, more than 0, not `5`",
+        "`spec.limits.instances` must be a whole number, more than 0, not a list",
+    ] {
+        assert!(told.iter().any(|message| message.contains(expected)), "{expected}: {told:?}");
+    }
+}
+
+#[test]
+fn an_adapter_is_a_place_when_it_is_written_as_one() {
+    for place in ["teams/rates.wasm", "rates.wasm", "file:///opt/a", "oci://host/a@sha256:0"] {
+        let read = handler(&format!("  adapter: {place}\n"));
+        assert!(matches!(&read.adapter, AdapterRef::Component(text) if text.value == place));
+        let told = mistakes(&resource("handler", &format!("  compiledAdapter: {place}\n")));
+        assert!(told[0].contains("`spec.adapter`"), "{told:?}");
+    }
 }
