@@ -88,6 +88,11 @@ impl Layout {
         self.setup().join("envoy")
     }
 
+    /// Chromium as set-up found or unpacked it.
+    pub fn chromium(&self) -> PathBuf {
+        self.setup().join("chromium")
+    }
+
     /// etcd as set-up found or unpacked it.
     pub fn etcd(&self) -> PathBuf {
         self.setup().join("etcd")

@@ -9,6 +9,8 @@ pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
 /// Something that some tests need and a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
+    /// Chromium, which shows pages.
+    Chromium,
     /// clang with wasi-libc, which compiles adapters in C.
     ClangWasm,
     /// componentize-js, which makes components of adapters in JavaScript.
@@ -35,7 +37,8 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
+        Self::Chromium,
         Self::ClangWasm,
         Self::ComponentizeJs,
         Self::ComponentizePy,
@@ -56,6 +59,7 @@ impl Part {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Chromium => "Chromium",
             Self::ClangWasm => "clang-wasm",
             Self::ComponentizeJs => "componentize-js",
             Self::ComponentizePy => "componentize-py",
@@ -73,6 +77,9 @@ impl Part {
     /// How a user gets it.
     pub fn how_to_get(self) -> &'static str {
         match self {
+            Self::Chromium => {
+                "install it (Debian: apt-get install chromium) or have `cargo xtask setup --all` unpack it"
+            }
             Self::ClangWasm => {
                 "install it (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32), then \
                  `cargo xtask setup --all`"
@@ -115,6 +122,7 @@ impl Part {
     /// Whether set-up has put it in its place.
     pub fn is_present(self, layout: &Layout) -> bool {
         match self {
+            Self::Chromium => layout.chromium().exists(),
             Self::ClangWasm => layout.clang_wasm().join("bin/clang").exists(),
             Self::ComponentizeJs => layout
                 .componentize_js()

@@ -37,6 +37,7 @@ impl Tier {
         match self {
             Self::Unit => &[],
             Self::System => &[
+                Part::Chromium,
                 Part::Envoy,
                 Part::Etcd,
                 Part::FluentServer,

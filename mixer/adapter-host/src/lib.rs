@@ -35,7 +35,7 @@ mod workloads;
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
 pub use mixer_quota::QuotaMetrics;
 
-pub use self::batch::{FailedElement, LogBatch, MetricBatch};
+pub use self::batch::{ColumnBatch, ColumnTemplate, FailedElement, MetricBatch};
 pub use self::component::{Component, Import};
 pub use self::custom::{CustomBatch, CustomField, CustomTemplate, FieldMistake};
 pub use self::description::Description;

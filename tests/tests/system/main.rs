@@ -29,6 +29,7 @@ mod statsd;
 mod stock_envoy;
 mod tools;
 mod workloads;
+mod zipkin;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.
 macro_rules! require_part {

@@ -31,6 +31,8 @@ pub enum CompiledAdapter {
     StatsD,
     /// Writes log entries and metrics to the process's output.
     Stdio,
+    /// Sends spans to Zipkin.
+    Zipkin,
 }
 
 /// The parameters' field names of an adapter, as far as reading YAML must know them.
@@ -46,7 +48,7 @@ pub(crate) struct ParamNames {
 
 impl CompiledAdapter {
     /// All adapters, by name.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Authz,
         Self::Denier,
         Self::DogStatsD,
@@ -62,6 +64,7 @@ impl CompiledAdapter {
         Self::RedisQuota,
         Self::StatsD,
         Self::Stdio,
+        Self::Zipkin,
     ];
 
     /// The name in configuration.
@@ -82,6 +85,7 @@ impl CompiledAdapter {
             Self::RedisQuota => "redisquota",
             Self::StatsD => "statsd",
             Self::Stdio => "stdio",
+            Self::Zipkin => "zipkin",
         }
     }
 
@@ -254,6 +258,11 @@ impl CompiledAdapter {
                 ],
                 booleans: &["output_as_json"],
                 texts: &["output_path"],
+            },
+            Self::Zipkin => ParamNames {
+                compound: &["sample_probability", "ca_file"],
+                booleans: &["gzip"],
+                texts: &["url", "ca_file"],
             },
         }
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_host::{
-    AdapterHost, BuildError, CallError, CheckResult, Handler, HostError, InstanceIndex, LogBatch,
-    OwnedValue, Template,
+    AdapterHost, BuildError, CallError, CheckResult, ColumnBatch, ColumnTemplate, Handler,
+    HostError, InstanceIndex, OwnedValue, Template,
 };
 use mesh_attributes::Timestamp;
 use serde_json::json;
@@ -101,11 +101,12 @@ async fn a_call_that_asks_the_time_for_ever_ends_at_its_deadline() {
 #[tokio::test]
 async fn elements_that_nobody_handed_over_are_not_lost() {
     let neighbours = Neighbours::new().await;
-    let mut entries = LogBatch::new();
+    let mut entries = ColumnBatch::new(ColumnTemplate::LogEntry);
+    let moment = AdapterValue::Timestamp(Timestamp::default());
     for element in 0..3 {
-        entries.push(element, InstanceIndex(1), "", Timestamp::default(), &[]);
+        entries.push(element, InstanceIndex(1), &[AdapterValue::String(""), moment]);
     }
-    let failed = neighbours.hostile.report_log_entries(&entries).await.unwrap();
+    let failed = neighbours.hostile.report_columns(&entries).await.unwrap();
     assert!(failed.iter().all(|failed| failed.element < 3), "{:?}", failed.last());
     assert!(failed.len() <= 3, "each once: {}", failed.len());
 }

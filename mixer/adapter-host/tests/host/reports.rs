@@ -1,7 +1,8 @@
 use std::fs;
 
 use adapter_host::{
-    AdapterValue, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch, Template,
+    AdapterValue, ColumnBatch, ColumnTemplate, Handler, InstanceDecl, InstanceIndex, MetricBatch,
+    Template,
 };
 use mesh_attributes::{Span, Timestamp, ValueType};
 use serde_json::{Value, json};
@@ -207,8 +208,10 @@ async fn log_entries_become_lines_of_the_file_that_the_parameters_name() {
     let headers = [("b", "2"), ("a", "/x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let headers: std::collections::BTreeMap<String, String> = headers;
     let time = Timestamp { seconds: 1_717_156_800, nanos: 5_000 };
-    let variables = |size: i64| {
+    let entry = |severity, size: i64| {
         [
+            AdapterValue::String(severity),
+            AdapterValue::Timestamp(time),
             AdapterValue::StringMap(&headers),
             AdapterValue::Duration(Span::from_nanos(1_500_000)),
             AdapterValue::Int64(size),
@@ -216,13 +219,13 @@ async fn log_entries_become_lines_of_the_file_that_the_parameters_name() {
             AdapterValue::String("/x"),
         ]
     };
-    let mut batch = LogBatch::new();
-    batch.push(0, InstanceIndex(0), "Info", time, &variables(1));
-    batch.push(1, InstanceIndex(1), "error", time, &[]);
-    batch.push(2, InstanceIndex(0), "warning", time, &variables(2));
-    batch.push(3, InstanceIndex(0), "warning", time, &[]);
-    let failed = handler.report_log_entries(&batch).await.unwrap();
-    assert_eq!(failed[0].to_string(), "element 3: 0 variables instead of 5");
+    let mut batch = ColumnBatch::new(ColumnTemplate::LogEntry);
+    batch.push(0, InstanceIndex(0), &entry("Info", 1));
+    batch.push(1, InstanceIndex(1), &entry("error", 0)[..2]);
+    batch.push(2, InstanceIndex(0), &entry("warning", 2));
+    batch.push(3, InstanceIndex(0), &entry("warning", 3)[..2]);
+    let failed = handler.report_columns(&batch).await.unwrap();
+    assert_eq!(failed[0].to_string(), "element 3: 2 values instead of 7");
     assert_eq!(failed.len(), 1);
     // The last holder of the stream waits for what is queued.
     drop(handler);
@@ -282,12 +285,13 @@ async fn entries_full_of_control_characters_are_cut_and_written_and_crash_nothin
         .build(&host, &adapter)
         .await;
     let evil = "\u{1}".repeat(1 << 20);
-    let mut batch = LogBatch::new();
+    let mut batch = ColumnBatch::new(ColumnTemplate::LogEntry);
     for element in 0..8 {
-        let variables = [AdapterValue::String(&evil); 5];
-        batch.push(element, InstanceIndex(0), "", Timestamp::default(), &variables);
+        let mut entry = vec![AdapterValue::String(&evil); 7];
+        entry[1] = AdapterValue::Timestamp(Timestamp::default());
+        batch.push(element, InstanceIndex(0), &entry);
     }
-    let failed = handler.report_log_entries(&batch).await.unwrap();
+    let failed = handler.report_columns(&batch).await.unwrap();
     assert!(failed.is_empty() || failed.len() == 8, "{failed:?}");
     assert_eq!(handler.status().traps, 0);
     drop(handler);
