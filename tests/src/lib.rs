@@ -46,7 +46,7 @@ pub use mixer::{Mixer, MixerOptions};
 pub use part::{MISSING_PARTS, Part};
 pub use ports::{free_address, require_free};
 pub use process::{Launch, Process};
-pub use prometheus::Prometheus;
+pub use prometheus::{Prometheus, lint_series};
 pub use redis::{Persistence, Redis};
 pub use series::{Sample, Series};
 pub use span_collector::SpanCollector;

@@ -42,7 +42,7 @@ pub use self::handler::{
 pub use self::host::{AdapterHost, HostOptions};
 pub use self::lists::{Fetches, ListStatus};
 pub use self::outbound::{LostElements, TargetStatus};
-pub use self::series::SeriesStore;
+pub use self::series::{ScrapeFormat, SeriesStore};
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};
 pub use self::workloads::{Container, MAX_PODS, Overflow, Pod, WorkloadIndex};

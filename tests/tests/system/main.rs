@@ -21,6 +21,7 @@ mod policies;
 mod readings;
 mod reporting;
 mod reports;
+mod series;
 mod sidecar;
 mod spans;
 mod statsd;
