@@ -16,6 +16,7 @@ mod generations;
 mod grpc_port;
 mod hostile;
 mod operations;
+mod otlp;
 mod outage;
 mod policies;
 mod readings;
