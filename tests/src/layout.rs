@@ -129,6 +129,11 @@ impl Layout {
         self.target().join("componentize-py")
     }
 
+    /// The OpenTelemetry Collector as set-up built it.
+    pub fn otel_collector(&self) -> PathBuf {
+        self.setup().join("otel-collector")
+    }
+
     /// Prometheus as set-up found or unpacked it.
     pub fn prometheus(&self) -> PathBuf {
         self.setup().join("prometheus")

@@ -25,6 +25,8 @@ pub enum Part {
     FluentServer,
     /// The Kubernetes API server, which holds configuration. Only its own tier needs it.
     KubeApiserver,
+    /// An OpenTelemetry Collector, which takes all signals. Only its own tier needs it.
+    OtelCollector,
     /// Prometheus, which scrapes the series.
     Prometheus,
     /// Redis, which keeps quota counters.
@@ -37,7 +39,7 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Chromium,
         Self::ClangWasm,
         Self::ComponentizeJs,
@@ -46,6 +48,7 @@ impl Part {
         Self::Etcd,
         Self::FluentServer,
         Self::KubeApiserver,
+        Self::OtelCollector,
         Self::Prometheus,
         Self::Redis,
         Self::StatsD,
@@ -67,6 +70,7 @@ impl Part {
             Self::Etcd => "etcd",
             Self::FluentServer => "fluent-server",
             Self::KubeApiserver => "kube-apiserver",
+            Self::OtelCollector => "otel-collector",
             Self::Prometheus => "Prometheus",
             Self::Redis => "Redis",
             Self::StatsD => "StatsD",
@@ -106,6 +110,10 @@ impl Part {
                 "install Go 1.26 or newer, then `cargo xtask test --tier kubernetes` builds it in some \
                  ten minutes"
             }
+            Self::OtelCollector => {
+                "install Go 1.26 or newer, then `cargo xtask test --tier collector` builds it in some \
+                 five minutes"
+            }
             Self::Prometheus => {
                 "install it (Debian: apt-get install prometheus), then `cargo xtask setup`"
             }
@@ -135,6 +143,7 @@ impl Part {
             Self::Etcd => layout.etcd().exists(),
             Self::FluentServer => layout.npm_package("@fluent-org/logger").exists(),
             Self::KubeApiserver => layout.kube_apiserver().exists(),
+            Self::OtelCollector => layout.otel_collector().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Redis => layout.redis().exists(),
             Self::StatsD => layout.npm_package("statsd").exists(),

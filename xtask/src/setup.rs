@@ -8,8 +8,10 @@ mod componentize_js;
 mod componentize_py;
 pub(crate) mod envoy;
 mod etcd;
+mod go;
 mod kube_apiserver;
 mod npm;
+mod otel_collector;
 mod package;
 mod prometheus;
 mod redis;
@@ -83,6 +85,7 @@ pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Ve
             npm::ensure_installed(layout, part, package, "1.0.10", with_runtimes)
         }
         Part::KubeApiserver => kube_apiserver::ensure_built(layout),
+        Part::OtelCollector => otel_collector::ensure_built(layout),
         Part::Prometheus => prometheus::ensure_installed(layout),
         Part::Redis => redis::ensure_installed(layout),
         Part::StatsD => npm::ensure_installed(layout, part, "statsd", "0.9.0", with_runtimes),

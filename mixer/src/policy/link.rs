@@ -200,6 +200,7 @@ fn decides(adapter: Option<CompiledAdapter>, was_check: bool) -> Option<Decides>
             A::DogStatsD
             | A::Fluentd
             | A::KubernetesEnv
+            | A::Otlp
             | A::Prometheus
             | A::StatsD
             | A::Stdio

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_host::{
-    AdapterHost, BuildError, CallError, CheckResult, ColumnBatch, ColumnTemplate, Handler,
-    HostError, InstanceIndex, OwnedValue, Template,
+    AdapterHost, AdapterValue, BuildError, CallError, CheckResult, ColumnBatch, ColumnTemplate,
+    Handler, HostError, InstanceIndex, OwnedValue, Template,
 };
 use mesh_attributes::Timestamp;
 use serde_json::json;

@@ -2,7 +2,7 @@ use std::fs;
 
 use adapter_host::{
     AdapterValue, ColumnBatch, ColumnTemplate, Handler, InstanceDecl, InstanceIndex, MetricBatch,
-    Template,
+    ScrapeFormat, Template,
 };
 use mesh_attributes::{Span, Timestamp, ValueType};
 use serde_json::{Value, json};
@@ -299,4 +299,60 @@ async fn entries_full_of_control_characters_are_cut_and_written_and_crash_nothin
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["variable4"].as_str().unwrap().len(), 64 << 10);
     }
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_series_fit_and_one_more_takes_the_rest() {
+    const SERIES: usize = 100_000;
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let handler = prometheus(three_metrics())
+        // On a machine with much else to do the default is short for so many new series.
+        .with_limits(|limits| limits.report_deadline = std::time::Duration::from_secs(60))
+        .build(&host, &adapter)
+        .await;
+    for start in (0..=SERIES).step_by(1000) {
+        let mut batch = MetricBatch::new();
+        (start..start + 1000).for_each(|number| count(&mut batch, "200", &number.to_string()));
+        assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
+    }
+    let status = handler.status();
+    assert_eq!((status.series, status.series_overflowed), (SERIES as u64, 1000));
+    let page = text(&host);
+    assert_eq!(page.lines().filter(|line| !line.starts_with('#')).count(), SERIES + 1);
+    let overflow = "istio_requests_total{code=\"__overflow__\",service=\"__overflow__\"} 1000\n";
+    assert!(page.contains(overflow), "the rest is in no series of its own");
+}
+
+#[tokio::test]
+async fn native_buckets_and_exemplars_are_kept_for_those_who_ask() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let parameters = json!({ "metrics": [{
+        "name": "wait_seconds",
+        "instance_name": "latency.instance.default",
+        "kind": "DISTRIBUTION",
+        "label_names": ["service"],
+        "buckets": { "explicit_buckets": { "bounds": [1] } },
+        "native_histogram": {},
+        "exemplars": { "dimension": "trace" },
+    }] });
+    let handler = TestHandler::new(parameters)
+        .with(metric("latency", &["service", "trace"], ValueType::Duration))
+        .build(&host, &adapter)
+        .await;
+    let mut batch = MetricBatch::new();
+    for (millis, trace) in [(250, "80f198ee56343ba864fe8b2a57d3eff7"), (500, ""), (4000, "")] {
+        let latency = AdapterValue::Duration(Span::from_nanos(millis * 1_000_000));
+        let dimensions = [AdapterValue::String("a"), AdapterValue::String(trace)];
+        batch.push(0, InstanceIndex(0), &dimensions, latency);
+    }
+    assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
+    assert_eq!(handler.status().series, 1, "a trace makes no series");
+    let page = host.series().encode(ScrapeFormat::OpenMetrics);
+    let page = String::from_utf8(page).unwrap();
+    let bucket = "istio_wait_seconds_bucket{service=\"a\",le=\"1.0\"} 2 # \
+                  {trace_id=\"80f198ee56343ba864fe8b2a57d3eff7\"} 0.25 ";
+    assert!(page.contains(bucket), "{page}");
+    assert!(!host.series().encode(ScrapeFormat::Protobuf).is_empty());
 }
