@@ -157,7 +157,7 @@ impl Call {
                     let declared = values.declared(instance);
                     let dimensions: Vec<_> = declared.iter().map(OwnedValue::borrow).collect();
                     let value = values.get("value").map(OwnedValue::borrow);
-                    let value = value.unwrap_or(adapter_host::AdapterValue::Int64(0));
+                    let value = value.unwrap_or(AdapterValue::Int64(0));
                     batch.push(element, self.instance, &dimensions, value);
                 }
                 handler.report_metrics(&batch).await
