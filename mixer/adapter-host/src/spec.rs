@@ -17,7 +17,8 @@ pub struct InstanceDecl {
     pub name: String,
     /// What it is made for.
     pub template: Template,
-    /// A metric's dimensions or a log entry's variables, sorted by name; values come in this order.
+    /// A metric's dimensions, a log entry's variables or a span's tags, sorted by name; values come in this
+    /// order.
     pub fields: Vec<(String, ValueType)>,
     /// The type of the field `value` of a metric or list entry.
     pub value_type: Option<ValueType>,

@@ -23,7 +23,7 @@ const GRAPHS: [&str; 2] = [
 ];
 const RANGE: &str = "1m";
 
-const WINDOW: (u32, u32) = (1400, 1180);
+const WINDOW: (u32, u32) = (1400, 1480);
 const TRACE_WINDOW: (u32, u32) = (1400, 760);
 
 /// Runs the mesh, sends requests, and takes the pictures.
@@ -55,6 +55,10 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
     let browser = Chromium::new(layout, &folder)?;
     let prometheus = backends.prometheus_url().context("Prometheus runs")?;
     let page = graph_page(&prometheus);
+    ensure!(
+        browser.dom(&page)?.contains("Execute"),
+        "Prometheus at {prometheus} has no pages: install it (Debian: apt-get install prometheus)"
+    );
     browser.screenshot(&page, WINDOW, &pictures.join("prometheus.png"))?;
     let trace = trace_of_both_sides(backends.zipkin().context("Zipkin runs")?)?;
     browser.screenshot(&trace, TRACE_WINDOW, &pictures.join("zipkin.png"))?;
@@ -91,7 +95,8 @@ fn trace_of_both_sides(zipkin: &Zipkin) -> Result<String> {
                 .iter()
                 .any(|span| span["kind"] == kind && span["tags"]["mesh.service"].is_string())
         };
-        has("CLIENT") && has("SERVER")
+        let asked_mixer = spans.iter().any(|span| span["localEndpoint"]["serviceName"] == "mixer");
+        has("CLIENT") && has("SERVER") && asked_mixer
     })?;
     Ok(format!("{}/zipkin/traces/{id}", zipkin.url()))
 }

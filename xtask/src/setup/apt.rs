@@ -38,7 +38,15 @@ pub(crate) fn install(step: &mut Step, packages: &[&str], log: &Path) -> Result<
 ///
 /// # Errors
 /// When there is no `apt-get`, or no such package.
-pub(crate) fn lacking(package: &str) -> Result<Vec<String>> {
+pub(crate) fn lacking(package: &str, log: &Path) -> Result<Vec<String>> {
+    plan(package).or_else(|cause| {
+        // A fresh machine has no package lists.
+        update(&mut Step::begin("apt-get update"), log).map_err(|_| cause)?;
+        plan(package)
+    })
+}
+
+fn plan(package: &str) -> Result<Vec<String>> {
     let mut apt = Command::new("apt-get");
     apt.args(["install", "--simulate", "--no-install-recommends", package]);
     let plan = answer(&mut apt).with_context(|| format!("apt-get has no plan for {package}"))?;

@@ -31,11 +31,7 @@ fn unpack(layout: &Layout) -> Result<PathBuf> {
     let folder = layout.target().join(PACKAGE);
     let log = layout.setup().join("chromium.log");
     let mut step = Step::begin("Chromium: apt-get download (120 MB)");
-    let lacking = apt::lacking(PACKAGE).or_else(|cause| {
-        // A fresh machine has no package lists.
-        apt::update(&mut Step::begin("apt-get update"), &log).map_err(|_| cause)?;
-        apt::lacking(PACKAGE)
-    })?;
+    let lacking = apt::lacking(PACKAGE, &log)?;
     let packages: Vec<&str> = lacking.iter().map(String::as_str).collect();
     apt::unpack(&mut step, &packages, &folder, &log)?;
     let start = folder.join("start-chromium");
