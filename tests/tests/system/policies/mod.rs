@@ -8,9 +8,9 @@ mod rego;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use mesh_api::mixer::v1::mixer_client::MixerClient;
 use mesh_api::mixer::v1::CheckRequest;
 use mesh_api::mixer::v1::check_response::PreconditionResult;
+use mesh_api::mixer::v1::mixer_client::MixerClient;
 use mesh_attributes::AttributeBag;
 use mesh_attributes::wire::encode_check_request;
 use prost::Message;
