@@ -6,8 +6,9 @@ use std::{env, fs};
 
 use prost::Message;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "etcd/rpc.proto",
+    "io/prometheus/client/metrics.proto",
     "istio/adapter/model/v1beta1/adapter.proto",
     "istio/mixer/v1/mixer.proto",
     "istio/policy/v1beta1/type.proto",

@@ -76,8 +76,8 @@ impl Engine {
             (Self::Component(handler), ReportBatch::Metrics(batch)) => {
                 handler.report_metrics(batch).await
             }
-            (Self::Component(handler), ReportBatch::LogEntries(batch)) => {
-                handler.report_log_entries(batch).await
+            (Self::Component(handler), ReportBatch::Columns(batch)) => {
+                handler.report_columns(batch).await
             }
             (Self::Component(handler), ReportBatch::Nothing(instance, count)) => {
                 handler.report_nothing(*instance, *count).await.map(|()| Vec::new())

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use adapter_host::{
-    CallError, CheckResult, Fault, InstanceIndex, LogBatch, MetricBatch, OwnedValue, QuotaGrant,
+    CallError, CheckResult, ColumnBatch, Fault, InstanceIndex, MetricBatch, OwnedValue, QuotaGrant,
     QuotaRequest, Template,
 };
 use remote_adapter::ReportRow;
@@ -77,7 +77,7 @@ pub(crate) struct TakenInstance {
 #[derive(Debug)]
 pub(crate) enum ReportBatch {
     Metrics(MetricBatch),
-    LogEntries(LogBatch),
+    Columns(ColumnBatch),
     /// How many requests rules have selected for an instance.
     Nothing(InstanceIndex, u32),
     /// Instances of one template, for an adapter that is no component.
@@ -292,7 +292,7 @@ impl ReportBatch {
     fn len(&self) -> u64 {
         match self {
             Self::Metrics(batch) => batch.len() as u64,
-            Self::LogEntries(batch) => batch.len() as u64,
+            Self::Columns(batch) => batch.len() as u64,
             Self::Nothing(_, count) => u64::from(*count),
             Self::Rows(_, rows) => rows.len() as u64,
         }
@@ -302,7 +302,7 @@ impl ReportBatch {
     pub(crate) fn template(&self) -> &str {
         match self {
             Self::Metrics(_) => Template::Metric.name(),
-            Self::LogEntries(_) => Template::LogEntry.name(),
+            Self::Columns(batch) => batch.template().template().name(),
             Self::Nothing(..) => Template::ReportNothing.name(),
             Self::Rows(template, _) => template,
         }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use adapter_host::{AdapterValue, OwnedValue};
-use mesh_attributes::{Bag, Timestamp};
-use mixer_expr::{EvalError, Evaluated};
+use mesh_attributes::{Bag, Span, Timestamp, ValueType};
+use mixer_expr::{Address, EvalError, Evaluated, MapValue};
 
 use crate::policy::rule::Field;
 
@@ -17,39 +17,17 @@ pub(crate) struct FieldError {
 }
 
 impl Field {
-    /// The value; a field that is not set is the empty text.
+    /// The value; a field that is not set has the zero value of its type, as in Istio.
     pub(crate) fn evaluate<'a, B: Bag + ?Sized>(
         &'a self,
         bag: &'a B,
     ) -> Result<Evaluated<'a>, FieldError> {
         match &self.expression {
-            None => Ok(Evaluated::String(Cow::Borrowed(""))),
+            None => Ok(zero(self.unset)),
             Some(expression) => {
                 expression.eval(bag).map_err(|cause| FieldError { field: self.name.clone(), cause })
             }
         }
-    }
-
-    /// The value of a field that was checked to be STRING.
-    pub(crate) fn evaluate_text<'a, B: Bag + ?Sized>(
-        &'a self,
-        bag: &'a B,
-    ) -> Result<Cow<'a, str>, FieldError> {
-        Ok(match self.evaluate(bag)? {
-            Evaluated::String(text) => text,
-            _ => Cow::Borrowed(""),
-        })
-    }
-
-    /// The value of a field that was checked to be TIMESTAMP; the epoch when it is not set.
-    pub(crate) fn evaluate_timestamp<B: Bag + ?Sized>(
-        &self,
-        bag: &B,
-    ) -> Result<Timestamp, FieldError> {
-        Ok(match self.evaluate(bag)? {
-            Evaluated::Timestamp(timestamp) => timestamp,
-            _ => Timestamp::default(),
-        })
     }
 }
 
@@ -72,5 +50,20 @@ pub(crate) fn adapter_value<'a>(evaluated: &'a Evaluated<'_>) -> AdapterValue<'a
         Evaluated::Duration(span) => AdapterValue::Duration(*span),
         Evaluated::IpAddress(address) => AdapterValue::Bytes(address),
         Evaluated::StringMap(map) => AdapterValue::StringMap(map),
+    }
+}
+
+fn zero<'a>(of: ValueType) -> Evaluated<'a> {
+    match of {
+        ValueType::String | ValueType::EmailAddress | ValueType::Uri | ValueType::DnsName => {
+            Evaluated::String(Cow::Borrowed(""))
+        }
+        ValueType::Int64 => Evaluated::Int64(0),
+        ValueType::Double => Evaluated::Double(0.0),
+        ValueType::Bool => Evaluated::Bool(false),
+        ValueType::Timestamp => Evaluated::Timestamp(Timestamp::default()),
+        ValueType::Duration => Evaluated::Duration(Span::default()),
+        ValueType::IpAddress => Evaluated::IpAddress(Address::Borrowed(&[])),
+        ValueType::StringMap => Evaluated::StringMap(MapValue::Empty),
     }
 }

@@ -24,6 +24,7 @@ pub mod native;
 mod options;
 mod policy;
 mod report;
+mod scrape;
 mod serve;
 mod service;
 mod shedding;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use adapter_host::{AdapterValue, LogBatch, MetricBatch};
+use adapter_host::{AdapterValue, ColumnBatch, ColumnTemplate, MetricBatch};
 use http::HeaderMap;
 use mesh_attributes::Bag;
 use mesh_attributes::wire::ReportRequest;
@@ -143,7 +143,7 @@ impl BadElements {
 #[derive(Default)]
 struct Outgoing {
     metrics: SmallVec<[(Arc<HandlerUnit>, MetricBatch); 4]>,
-    log_entries: SmallVec<[(Arc<HandlerUnit>, LogBatch); 4]>,
+    columns: SmallVec<[(Arc<HandlerUnit>, ColumnBatch); 4]>,
     /// For adapters that are no components, by template.
     rows: SmallVec<[(Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>); 2]>,
     /// How many requests were selected for an instance.
@@ -166,7 +166,7 @@ impl Outgoing {
                 let value = value.evaluate(bag)?;
                 let dimensions = known.evaluate(dimensions_digest, dimensions, bag)?;
                 let values: Values<'_> = dimensions.iter().map(adapter_value).collect();
-                batch_of(&mut self.metrics, &target.handler).push(
+                self.metrics_of(&target.handler).push(
                     element,
                     target.index,
                     &values,
@@ -174,6 +174,11 @@ impl Outgoing {
                 );
             }
             ReportInput::Nothing => self.count(target),
+            ReportInput::Columns { template, fields } => {
+                let fields = evaluate_all(fields, bag)?;
+                let values: Values<'_> = fields.iter().map(adapter_value).collect();
+                self.columns_of(*template, &target.handler).push(element, target.index, &values);
+            }
             ReportInput::Row { template, fields } => {
                 let values = evaluate_owned(fields, bag)?;
                 let row = ReportRow { element, instance: target.index, values };
@@ -189,21 +194,34 @@ impl Outgoing {
                     }
                 }
             }
-            ReportInput::LogEntry { severity, timestamp, variables } => {
-                let severity = severity.evaluate_text(bag)?;
-                let timestamp = timestamp.evaluate_timestamp(bag)?;
-                let variables = evaluate_all(variables, bag)?;
-                let values: Values<'_> = variables.iter().map(adapter_value).collect();
-                batch_of(&mut self.log_entries, &target.handler).push(
-                    element,
-                    target.index,
-                    &severity,
-                    timestamp,
-                    &values,
-                );
-            }
         }
         Ok(())
+    }
+
+    /// A request goes to a handful of handlers: a list is searched faster than a map.
+    fn metrics_of(&mut self, handler: &Arc<HandlerUnit>) -> &mut MetricBatch {
+        let same = |(known, _): &(Arc<_>, _)| Arc::ptr_eq(known, handler);
+        let at = self.metrics.iter().position(same).unwrap_or_else(|| {
+            self.metrics.push((Arc::clone(handler), MetricBatch::new()));
+            self.metrics.len() - 1
+        });
+        &mut self.metrics[at].1
+    }
+
+    /// As [`Self::metrics_of`].
+    fn columns_of(
+        &mut self,
+        template: ColumnTemplate,
+        handler: &Arc<HandlerUnit>,
+    ) -> &mut ColumnBatch {
+        let same = |(known, batch): &(Arc<_>, ColumnBatch)| {
+            Arc::ptr_eq(known, handler) && batch.template() == template
+        };
+        let at = self.columns.iter().position(same).unwrap_or_else(|| {
+            self.columns.push((Arc::clone(handler), ColumnBatch::new(template)));
+            self.columns.len() - 1
+        });
+        &mut self.columns[at].1
     }
 
     fn count(&mut self, target: &Target) {
@@ -219,9 +237,9 @@ impl Outgoing {
     fn send(self, mixer: &Mixer, parent: Option<&Context>) {
         let metrics = &mixer.metrics;
         let handlers =
-            self.metrics.len() + self.log_entries.len() + self.rows.len() + self.nothing.len();
+            self.metrics.len() + self.columns.len() + self.rows.len() + self.nothing.len();
         let of_metrics = self.metrics.iter().map(|(_, batch)| batch.len());
-        let instances = of_metrics.chain(self.log_entries.iter().map(|(_, batch)| batch.len()));
+        let instances = of_metrics.chain(self.columns.iter().map(|(_, batch)| batch.len()));
         let instances = instances.chain(self.rows.iter().map(|(.., rows)| rows.len()));
         metrics.dispatch_destinations.observe(handlers as f64);
         metrics.dispatch_instances.observe(instances.map(|len| len as f64).sum());
@@ -229,9 +247,9 @@ impl Outgoing {
             let span = mixer.span(&handler.name, SpanKind::Internal, parent);
             handler.enqueue(ReportBatch::Metrics(batch), span, metrics);
         }
-        for (handler, batch) in self.log_entries {
+        for (handler, batch) in self.columns {
             let span = mixer.span(&handler.name, SpanKind::Internal, parent);
-            handler.enqueue(ReportBatch::LogEntries(batch), span, metrics);
+            handler.enqueue(ReportBatch::Columns(batch), span, metrics);
         }
         for (handler, template, rows) in self.rows {
             let span = mixer.span(&handler.name, SpanKind::Internal, parent);
@@ -244,11 +262,11 @@ impl Outgoing {
     }
 }
 
-/// Istio's metrics have 19 labels: no allocation for them.
-type Values<'v> = SmallVec<[AdapterValue<'v>; 24]>;
+/// Istio's metrics have 19 labels, a span 17 fields and some tags: no allocation for them.
+type Values<'v> = SmallVec<[AdapterValue<'v>; 32]>;
 
 /// What fields evaluate to.
-type AllEvaluated<'a> = SmallVec<[Evaluated<'a>; 24]>;
+type AllEvaluated<'a> = SmallVec<[Evaluated<'a>; 32]>;
 
 /// The dimensions of a request's last metric. The metrics of a mesh are alike: Istio's all have the same
 /// dimensions, and to evaluate them again for each was a third of what a report cost.
@@ -283,15 +301,5 @@ fn evaluate_all<'a>(
     fields.iter().map(|field| field.evaluate(bag)).collect()
 }
 
-/// A request goes to a handful of handlers: a list is searched faster than a map.
-fn batch_of<'b, B: Default>(
-    batches: &'b mut SmallVec<[(Arc<HandlerUnit>, B); 4]>,
-    handler: &Arc<HandlerUnit>,
-) -> &'b mut B {
-    let at =
-        batches.iter().position(|(known, _)| Arc::ptr_eq(known, handler)).unwrap_or_else(|| {
-            batches.push((Arc::clone(handler), B::default()));
-            batches.len() - 1
-        });
-    &mut batches[at].1
-}
+#[cfg(test)]
+mod tests;

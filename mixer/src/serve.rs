@@ -4,11 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_host::{AdapterHost, HostOptions, QuotaMetrics, SeriesStore};
+use adapter_host::{AdapterHost, HostOptions, QuotaMetrics};
 use anyhow::Context;
-use axum::Router;
-use axum::http::header;
-use axum::routing::get;
 use mesh_config::{ConfigError, ConfigSet, Source, SourceFeed};
 use mesh_runtime::{
     Drain, LogControl, ProcessMetrics, Readiness, SpanExport, Tasks, admin_router, log_router,
@@ -27,6 +24,7 @@ use crate::metrics::{HandlerMetrics, Metrics, StateMetrics};
 use crate::native::NativeAdapters;
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
+use crate::scrape;
 use crate::service::Mixer;
 use crate::source::export_status;
 
@@ -151,7 +149,7 @@ pub async fn serve_with(
     tasks.start("grpc", grpc.serve(Arc::clone(&mixer), options.clone(), drain.clone()));
     tasks.start(
         "prometheus",
-        logged("prometheus", serve_http(prometheus, scrape(series), drain.clone())),
+        logged("prometheus", serve_http(prometheus, scrape::routes(series), drain.clone())),
     );
     tasks.start("metrics", refresh(Arc::clone(&mixer), log, drain));
     listening.open();
@@ -240,18 +238,6 @@ async fn follow(
     drain.signaled().await;
     drop(mixer);
     let _process_ends = give_back.send(builder);
-}
-
-fn scrape(series: Arc<SeriesStore>) -> Router {
-    let text = move || {
-        let mut text = String::new();
-        series.encode_text(&mut text);
-        std::future::ready((
-            [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-            text,
-        ))
-    };
-    Router::new().route("/metrics", get(text))
 }
 
 async fn refresh(mixer: Arc<Mixer>, log: Option<LogControl>, drain: Drain) {

@@ -42,7 +42,26 @@ impl FailPolicy {
     }
 }
 
-/// One inbound listener: our filter, then the service.
+/// On which side of a request a sidecar stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Beside the service.
+    Inbound,
+    /// Beside a client.
+    Outbound,
+}
+
+impl Direction {
+    /// As the filter's configuration spells it; in Envoy's own it is in capitals.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// One listener: our filter, then the service.
 #[derive(Debug, Clone)]
 pub struct ListenerOptions {
     /// Its name, in statistics and errors.
@@ -79,6 +98,8 @@ pub struct EnvoyOptions {
     pub versions: Vec<ServiceVersion>,
     /// A Zipkin collector for Envoy's spans.
     pub zipkin: Option<SocketAddr>,
+    /// Where it stands, which decides whose side of a span its own are.
+    pub direction: Direction,
     /// Fields to add to the filter's configuration, or to replace in it.
     pub filter: Value,
 }
@@ -92,8 +113,16 @@ impl EnvoyOptions {
         clusters
             .extend(self.versions.iter().map(|one| cluster(&cluster_of(one.name), one.address)));
         clusters.extend(self.zipkin.map(|address| cluster("zipkin", address)));
+        // Envoy's own spans are of a service of this name.
+        let beside = match self.direction {
+            Direction::Inbound => "greeter",
+            Direction::Outbound => "shop",
+        };
         json!({
-            "node": { "id": "sidecar~127.0.0.1~greeter.default~default.svc.cluster.local", "cluster": "greeter" },
+            "node": {
+                "id": format!("sidecar~127.0.0.1~{beside}.default~default.svc.cluster.local"),
+                "cluster": beside,
+            },
             "admin": { "address": socket(self.admin) },
             "static_resources": { "listeners": listeners, "clusters": clusters },
         })
@@ -113,6 +142,7 @@ impl EnvoyOptions {
         json!({
             "name": options.name,
             "address": socket(options.address),
+            "traffic_direction": self.direction.name().to_uppercase(),
             // Two open connections are on two workers: without this the kernel throws dice.
             "connection_balance_config": { "exact_balance": {} },
             "filter_chains": [{
@@ -140,7 +170,7 @@ impl EnvoyOptions {
     fn filter(&self, options: &ListenerOptions) -> Value {
         let mut config = json!({
             "mixer_cluster": "mixer",
-            "direction": "inbound",
+            "direction": self.direction.name(),
             "fail_policy": { "check": options.fail_policy.name() },
             "attributes": attributes(),
         });
@@ -218,6 +248,8 @@ fn tracing() -> Value {
                 "collector_endpoint": "/api/v2/spans",
                 "collector_endpoint_version": "HTTP_JSON",
                 "trace_id_128bit": true,
+                // W3C's headers are passed on besides.
+                "trace_context_option": "USE_B3_WITH_W3C_PROPAGATION",
             },
         },
     })

@@ -88,6 +88,11 @@ impl Layout {
         self.setup().join("envoy")
     }
 
+    /// Chromium as set-up found or unpacked it.
+    pub fn chromium(&self) -> PathBuf {
+        self.setup().join("chromium")
+    }
+
     /// etcd as set-up found or unpacked it.
     pub fn etcd(&self) -> PathBuf {
         self.setup().join("etcd")
@@ -122,6 +127,11 @@ impl Layout {
     /// The folder whose `.venv` has componentize-py. Projects below it find it.
     pub fn componentize_py(&self) -> PathBuf {
         self.target().join("componentize-py")
+    }
+
+    /// The OpenTelemetry Collector as set-up built it.
+    pub fn otel_collector(&self) -> PathBuf {
+        self.setup().join("otel-collector")
     }
 
     /// Prometheus as set-up found or unpacked it.

@@ -5,6 +5,7 @@
 //! It starts programs and looks at them from outside; it links nothing of ours, so that what is under
 //! test is the binaries that users run.
 
+mod chromium;
 mod envoy;
 mod envoy_config;
 mod etcd;
@@ -12,10 +13,12 @@ mod example_adapter;
 mod fluent_server;
 mod greeter;
 pub mod http;
+mod http_sink;
 mod layout;
 mod mesh;
 mod mesh_options;
 mod mixer;
+mod otel_collector;
 mod part;
 mod ports;
 mod process;
@@ -33,20 +36,23 @@ mod watchdog;
 mod whole_file;
 mod zipkin;
 
+pub use chromium::Chromium;
 pub use envoy::{Envoy, WORKERS, validate_envoy};
-pub use envoy_config::{EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
+pub use envoy_config::{Direction, EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
 pub use etcd::{Etcd, EtcdWrite};
 pub use example_adapter::{ExampleAdapter, build as build_adapter, test_adapter};
 pub use fluent_server::{FluentEntry, FluentLogin, FluentServer};
 pub use greeter::Greeter;
+pub use http_sink::{HttpSink, SinkAnswer, SunkRequest};
 pub use layout::{ENVOY_VERSION, Layout};
-pub use mesh::Mesh;
+pub use mesh::{ClientSidecar, Mesh};
 pub use mesh_options::{EnvoyAddresses, MeshOptions};
 pub use mixer::{Mixer, MixerOptions};
+pub use otel_collector::OtelCollector;
 pub use part::{MISSING_PARTS, Part};
 pub use ports::{free_address, require_free};
 pub use process::{Launch, Process};
-pub use prometheus::Prometheus;
+pub use prometheus::{Prometheus, lint_series};
 pub use redis::{Persistence, Redis};
 pub use series::{Sample, Series};
 pub use span_collector::SpanCollector;

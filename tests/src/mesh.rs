@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::json;
 
 use crate::http::{Answer, Connection};
 use crate::{
-    Envoy, EnvoyOptions, FailPolicy, Greeter, Layout, Mixer, StockEnvoyOptions, StockProxy,
-    free_address, write_at_once,
+    Direction, Envoy, EnvoyOptions, FailPolicy, Greeter, Layout, ListenerOptions, Mixer,
+    ServiceVersion, StockEnvoyOptions, StockProxy, free_address, write_at_once,
 };
 
 /// How long Envoy and Mixer may take to end when they are asked to.
@@ -24,6 +25,23 @@ pub struct Mesh {
     envoy: Option<Envoy>,
     mixer: Mixer,
     greeters: Vec<Greeter>,
+}
+
+/// A sidecar beside a client, until it is dropped.
+#[derive(Debug)]
+pub struct ClientSidecar {
+    address: SocketAddr,
+    _envoy: Envoy,
+}
+
+impl ClientSidecar {
+    /// One request of the client on a connection of its own.
+    ///
+    /// # Errors
+    /// When the sidecar cannot be reached.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+        Connection::open(self.address)?.get(path, headers)
+    }
 }
 
 impl Mesh {
@@ -111,6 +129,36 @@ impl Mesh {
     /// When the sidecar cannot be reached.
     pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
         self.connect()?.get(path, headers)
+    }
+
+    /// Starts a second sidecar with our filter and the same Mixer, beside a client called `shop`: it sends
+    /// what it takes to the service's sidecar.
+    ///
+    /// # Errors
+    /// As [`Envoy::start`], or when the service's sidecar was stopped.
+    pub fn start_client_sidecar(&self) -> Result<ClientSidecar> {
+        let address = free_address()?;
+        let text = |value: &str| json!({ "t": "STRING", "v": value });
+        let listener = ListenerOptions { name: "outbound", address, fail_policy: self.fail_policy };
+        let options = EnvoyOptions {
+            listeners: vec![listener],
+            admin: free_address()?,
+            versions: vec![ServiceVersion { name: "v1", address: self.proxy()?, percent: 100 }],
+            direction: Direction::Outbound,
+            filter: json!({ "attributes": {
+                "context.reporter.uid": text("kubernetes://shop.default"),
+                "source.uid": text("kubernetes://shop.default"),
+                "source.namespace": text("default"),
+                "source.workload.name": text("shop"),
+                "source.workload.namespace": text("default"),
+                "destination.service.host": text("greeter.default.svc.cluster.local"),
+                "destination.service.name": text("greeter"),
+                "destination.service.namespace": text("default"),
+            }}),
+            ..self.envoy_options.clone()
+        };
+        let envoy = Envoy::start(&self.layout, options, &self.folder.join("client"))?;
+        Ok(ClientSidecar { address, _envoy: envoy })
     }
 
     /// Starts an Envoy without our module beside the sidecar: before the same service, with the same Mixer.

@@ -5,8 +5,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::{
-    EnvoyOptions, FailPolicy, Greeter, Layout, ListenerOptions, Mesh, Mixer, MixerOptions,
-    ServiceVersion, free_address,
+    Direction, EnvoyOptions, FailPolicy, Greeter, Layout, ListenerOptions, Mesh, Mixer,
+    MixerOptions, ServiceVersion, free_address,
 };
 
 /// What a mesh is made of.
@@ -122,6 +122,7 @@ impl MeshOptions {
             mixer: self.mixer.grpc,
             versions: versions.collect(),
             zipkin: self.zipkin,
+            direction: Direction::Inbound,
             filter: json!({}),
         })
     }

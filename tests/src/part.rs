@@ -9,6 +9,8 @@ pub const MISSING_PARTS: &str = "MIXMESH_MISSING_PARTS";
 /// Something that some tests need and a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
+    /// Chromium, which shows pages.
+    Chromium,
     /// clang with wasi-libc, which compiles adapters in C.
     ClangWasm,
     /// componentize-js, which makes components of adapters in JavaScript.
@@ -23,6 +25,8 @@ pub enum Part {
     FluentServer,
     /// The Kubernetes API server, which holds configuration. Only its own tier needs it.
     KubeApiserver,
+    /// An OpenTelemetry Collector, which takes all signals. Only its own tier needs it.
+    OtelCollector,
     /// Prometheus, which scrapes the series.
     Prometheus,
     /// Redis, which keeps quota counters.
@@ -35,7 +39,8 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
+        Self::Chromium,
         Self::ClangWasm,
         Self::ComponentizeJs,
         Self::ComponentizePy,
@@ -43,6 +48,7 @@ impl Part {
         Self::Etcd,
         Self::FluentServer,
         Self::KubeApiserver,
+        Self::OtelCollector,
         Self::Prometheus,
         Self::Redis,
         Self::StatsD,
@@ -56,6 +62,7 @@ impl Part {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Chromium => "Chromium",
             Self::ClangWasm => "clang-wasm",
             Self::ComponentizeJs => "componentize-js",
             Self::ComponentizePy => "componentize-py",
@@ -63,6 +70,7 @@ impl Part {
             Self::Etcd => "etcd",
             Self::FluentServer => "fluent-server",
             Self::KubeApiserver => "kube-apiserver",
+            Self::OtelCollector => "otel-collector",
             Self::Prometheus => "Prometheus",
             Self::Redis => "Redis",
             Self::StatsD => "StatsD",
@@ -73,6 +81,9 @@ impl Part {
     /// How a user gets it.
     pub fn how_to_get(self) -> &'static str {
         match self {
+            Self::Chromium => {
+                "install it (Debian: apt-get install chromium) or have `cargo xtask setup --all` unpack it"
+            }
             Self::ClangWasm => {
                 "install it (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32), then \
                  `cargo xtask setup --all`"
@@ -99,6 +110,10 @@ impl Part {
                 "install Go 1.26 or newer, then `cargo xtask test --tier kubernetes` builds it in some \
                  ten minutes"
             }
+            Self::OtelCollector => {
+                "install Go 1.26 or newer, then `cargo xtask test --tier collector` builds it in some \
+                 five minutes"
+            }
             Self::Prometheus => {
                 "install it (Debian: apt-get install prometheus), then `cargo xtask setup`"
             }
@@ -115,6 +130,7 @@ impl Part {
     /// Whether set-up has put it in its place.
     pub fn is_present(self, layout: &Layout) -> bool {
         match self {
+            Self::Chromium => layout.chromium().exists(),
             Self::ClangWasm => layout.clang_wasm().join("bin/clang").exists(),
             Self::ComponentizeJs => layout
                 .componentize_js()
@@ -127,6 +143,7 @@ impl Part {
             Self::Etcd => layout.etcd().exists(),
             Self::FluentServer => layout.npm_package("@fluent-org/logger").exists(),
             Self::KubeApiserver => layout.kube_apiserver().exists(),
+            Self::OtelCollector => layout.otel_collector().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Redis => layout.redis().exists(),
             Self::StatsD => layout.npm_package("statsd").exists(),

@@ -167,6 +167,23 @@ impl Process {
         }
     }
 
+    /// Waits until the program ends by itself.
+    ///
+    /// # Errors
+    /// When it has not ended within `limit`: it is killed then.
+    pub fn wait_to_end(mut self, limit: Duration) -> Result<ExitStatus> {
+        let end = Instant::now() + limit;
+        while !has_ended(self.child.id()) {
+            if Instant::now() > end {
+                let limit = limit.as_secs();
+                bail!("{} did not end within {limit} s:\n{}", self.name, tail(&self.log));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        watchdog::ended(self.child.id());
+        self.child.wait().with_context(|| format!("wait for {}", self.name))
+    }
+
     /// Kills the program (SIGKILL) and reaps it.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 use std::fs;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -25,6 +27,20 @@ impl Prometheus {
     /// # Errors
     /// When it is not there or does not become ready.
     pub fn start(layout: &Layout, targets: &[(&str, String)], folder: &Path) -> Result<Self> {
+        Self::start_with(layout, targets, folder, &[])
+    }
+
+    /// As [`Self::start`], with features that must be enabled, such as `native-histograms`. Its files are
+    /// in `folder`, where there can be one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_with(
+        layout: &Layout,
+        targets: &[(&str, String)],
+        folder: &Path,
+        features: &[&str],
+    ) -> Result<Self> {
         let address = free_address()?;
         let jobs: Vec<Value> = targets.iter().map(job).collect::<Result<_>>()?;
         let config = json!({
@@ -43,6 +59,7 @@ impl Prometheus {
             .arg(flag("config.file", &path))
             .arg(flag("storage.tsdb.path", &data))
             .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--enable-feature={}", features.join(",")))
             .arg("--log.level=warn")
             .start()?;
         let ready = format!("http://{address}/-/ready");
@@ -72,6 +89,25 @@ impl Prometheus {
             .collect()
     }
 
+    /// The exemplars of the series that match, of the last hour: the labels of each.
+    ///
+    /// # Errors
+    /// When Prometheus does not answer or refuses the query.
+    pub fn exemplars(&self, query: &str) -> Result<Vec<Value>> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+        let url = format!(
+            "{}/api/v1/query_exemplars?query={}&start={}&end={}",
+            self.url(),
+            percent_encoded(query),
+            now - 3600,
+            now + 60,
+        );
+        let answer: Value = serde_json::from_slice(&http::get(&url)?.require_ok()?.body)?;
+        let series = answer["data"].as_array().context("the answer has no data")?;
+        let exemplars = series.iter().filter_map(|one| one["exemplars"].as_array()).flatten();
+        Ok(exemplars.map(|exemplar| exemplar["labels"].clone()).collect())
+    }
+
     /// Waits until the sum over the answers to `query` is `expected`.
     ///
     /// # Errors
@@ -84,6 +120,26 @@ impl Prometheus {
             Ok(series)
         })
     }
+}
+
+/// What Prometheus' own linter has to say to a page in the text format; nothing, when all is well.
+///
+/// # Errors
+/// When it cannot be run.
+pub fn lint_series(layout: &Layout, text: &str) -> Result<String> {
+    // It comes with Prometheus, in the same folder.
+    let promtool = layout.prometheus().canonicalize()?.with_file_name("promtool");
+    let mut lint = Command::new(&promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start {}", promtool.display()))?;
+    lint.stdin.take().context("its input")?.write_all(text.as_bytes())?;
+    let output = lint.wait_with_output()?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn job((name, url): &(&str, String)) -> Result<Value> {

@@ -10,8 +10,9 @@ use crate::{Launch, Layout, Process, free_address, http, wait_until};
 
 /// A Java program on a busy machine.
 const READY: Duration = Duration::from_secs(90);
-/// Envoy and Mixer hand over their spans every few seconds.
-const FIRST_SPANS: Duration = Duration::from_secs(30);
+/// Envoy and Mixer hand over their spans every few seconds, and to a Zipkin that was away no later than
+/// half a minute after it is back.
+const FIRST_SPANS: Duration = Duration::from_secs(90);
 
 /// A real Zipkin.
 #[derive(Debug)]
@@ -26,7 +27,14 @@ impl Zipkin {
     /// # Errors
     /// When it is not there.
     pub fn spawn(layout: &Layout, folder: &Path) -> Result<Self> {
-        let address = free_address()?;
+        Self::spawn_at(free_address()?, layout, folder)
+    }
+
+    /// As [`Self::spawn`], at an address that somebody knows already. It begins with no spans.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn spawn_at(address: SocketAddr, layout: &Layout, folder: &Path) -> Result<Self> {
         ensure!(layout.zipkin_jar().exists(), "Zipkin is not installed");
         let process = Launch::new("zipkin", "java", folder)
             .arg("-XX:TieredStopAtLevel=1")
@@ -61,6 +69,54 @@ impl Zipkin {
         format!("http://{}", self.address)
     }
 
+    /// Waits for `count` spans of this name, and returns them.
+    ///
+    /// # Errors
+    /// When they do not appear.
+    pub fn wait_for_spans(&self, name: &str, count: usize) -> Result<Vec<Value>> {
+        wait_until(&format!("{count} spans called {name}"), FIRST_SPANS, || {
+            let traces = self.ask("traces?limit=100")?;
+            let traces = traces.as_array().context("Zipkin's answer is no list")?;
+            let spans = traces.iter().filter_map(Value::as_array).flatten();
+            let spans: Vec<Value> = spans.filter(|span| span["name"] == name).cloned().collect();
+            ensure!(spans.len() >= count, "{} of {} traces", spans.len(), traces.len());
+            Ok(spans)
+        })
+    }
+
+    /// The spans of a trace.
+    ///
+    /// # Errors
+    /// When there is no such trace.
+    pub fn trace(&self, id: &str) -> Result<Vec<Value>> {
+        let spans = self.ask(&format!("trace/{id}"))?;
+        spans.as_array().cloned().context("Zipkin's answer is no list")
+    }
+
+    fn ask(&self, question: &str) -> Result<Value> {
+        let url = format!("{}/api/v2/{question}", self.url());
+        Ok(serde_json::from_slice(&http::get(&url)?.require_ok()?.body)?)
+    }
+
+    /// Waits for a trace that is as it should be, and returns its id.
+    ///
+    /// # Errors
+    /// When none appears.
+    pub fn wait_for_trace(
+        &self,
+        what: &str,
+        is_right: impl Fn(&[Value]) -> bool,
+    ) -> Result<String> {
+        wait_until(what, FIRST_SPANS, || {
+            let traces = self.ask("traces?limit=1000")?;
+            let traces = traces.as_array().context("Zipkin's answer is no list")?;
+            let mut spans = traces.iter().filter_map(Value::as_array);
+            let right = spans.find(|spans| is_right(spans));
+            let right = right.with_context(|| format!("none of {} traces", traces.len()))?;
+            right[0]["traceId"].as_str().map(str::to_owned).context("a span has no trace id")
+        })
+    }
+
     /// Waits for a trace that has spans of both services, and returns its id.
     ///
     /// # Errors
@@ -68,8 +124,7 @@ impl Zipkin {
     pub fn wait_for_trace_of(&self, services: [&str; 2]) -> Result<String> {
         let what = format!("a trace with spans of {}", services.join(" and "));
         wait_until(&what, FIRST_SPANS, || {
-            let url = format!("{}/api/v2/traces?serviceName={}&limit=100", self.url(), services[1]);
-            let traces: Value = serde_json::from_slice(&http::get(&url)?.require_ok()?.body)?;
+            let traces = self.ask(&format!("traces?serviceName={}&limit=100", services[1]))?;
             let traces = traces.as_array().context("Zipkin's answer is no list")?;
             let joined = traces.iter().find(|trace| {
                 let present = services_of(trace);

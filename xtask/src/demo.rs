@@ -5,6 +5,7 @@ mod backends;
 mod edits;
 mod endpoints;
 mod outage;
+pub(crate) mod screenshots;
 mod stock;
 mod stop;
 mod summary;
@@ -95,7 +96,7 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     introduce(&mesh);
 
     let mut summary = Summary::new(traffic::run(&mesh)?);
-    backends.show(summary.requests())?;
+    summary.trace = backends.show(summary.requests())?;
     summary.edit_to_enforcement = Some(edits::run(&mesh)?);
     let (stock_envoy, stock) = stock::run(&mesh)?;
     summary.stock = Some(stock);
@@ -179,7 +180,7 @@ fn introduce(mesh: &Mesh) {
     let v1 = 100 - V2_PERCENT;
     println!(
         "\n  client → Envoy {ENVOY_VERSION}, {WORKERS} workers, sidecar filter → greeter v1 ({v1} %), v2 ({V2_PERCENT} %)\n           \
-         ↳ Mixer, adapters denier, list, prometheus, quota, stdio ← {}\n",
+         ↳ Mixer, adapters denier, list, prometheus, quota, stdio, zipkin ← {}\n",
         mesh.config().display()
     );
 }

@@ -40,6 +40,8 @@ enum Command {
     Demo(demo::Options),
     /// Set up and run the tests, those with the real Envoy included
     Test(test::Options),
+    /// Make docs/screenshots anew: the demo's telemetry in Prometheus and Zipkin, by a real browser
+    Screenshots,
     /// Measure, in an optimised build
     Bench(bench::Options),
     /// Check formatting, lints and who depends on whom
@@ -64,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Build => build::release(&layout),
         Command::Demo(options) => demo::run(&layout, &options),
         Command::Test(options) => test::run(&layout, &options),
+        Command::Screenshots => demo::screenshots::run(&layout),
         Command::Bench(options) => bench::run(&layout, &options),
         Command::Lint => lint::run(&layout),
     }

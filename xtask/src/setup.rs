@@ -2,13 +2,16 @@
 //! is done; a step that was interrupted starts again.
 
 mod apt;
+mod chromium;
 mod clang_wasm;
 mod componentize_js;
 mod componentize_py;
 pub(crate) mod envoy;
 mod etcd;
+mod go;
 mod kube_apiserver;
 mod npm;
+mod otel_collector;
 mod package;
 mod prometheus;
 mod redis;
@@ -27,8 +30,8 @@ use crate::{adapters, progress};
 /// What to set up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Also install Java, Maven and Node.js from the distribution, and what compiles adapters in C,
-    /// JavaScript and Python; a missing part is a failure
+    /// Also install Java, Maven and Node.js from the distribution, what compiles adapters in C, JavaScript and
+    /// Python, and a browser; a missing part is a failure
     #[arg(long)]
     all: bool,
 }
@@ -41,6 +44,7 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     preflight::check(layout, Purpose::Setup)?;
     mesh(layout)?;
     let mut wanted = vec![
+        Part::Chromium,
         Part::Etcd,
         Part::FluentServer,
         Part::Prometheus,
@@ -65,11 +69,12 @@ pub(crate) fn mesh(layout: &Layout) -> Result<()> {
     adapters::run(layout)
 }
 
-/// Installs parts of the machine; `with_runtimes` also what they run on, from the distribution. Returns
-/// those that cannot be had, having said why and how to get them.
+/// Installs parts of the machine; `with_runtimes` also what they run on, from the distribution, and what is
+/// large. Returns those that cannot be had, having said why and how to get them.
 pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Vec<Part> {
     let lock = lock(layout);
     let install = |part: Part| match part {
+        Part::Chromium => chromium::ensure_installed(layout, with_runtimes),
         Part::ClangWasm => clang_wasm::ensure_installed(layout),
         Part::ComponentizeJs => componentize_js::ensure_installed(layout),
         Part::ComponentizePy => componentize_py::ensure_installed(layout),
@@ -80,6 +85,7 @@ pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Ve
             npm::ensure_installed(layout, part, package, "1.0.10", with_runtimes)
         }
         Part::KubeApiserver => kube_apiserver::ensure_built(layout),
+        Part::OtelCollector => otel_collector::ensure_built(layout),
         Part::Prometheus => prometheus::ensure_installed(layout),
         Part::Redis => redis::ensure_installed(layout),
         Part::StatsD => npm::ensure_installed(layout, part, "statsd", "0.9.0", with_runtimes),

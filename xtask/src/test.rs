@@ -29,6 +29,8 @@ enum Tier {
     System,
     /// A real Kubernetes API server, which is built with Go; not part of a run of all tests
     Kubernetes,
+    /// A real OpenTelemetry Collector, which is built with Go; not part of a run of all tests
+    Collector,
 }
 
 impl Tier {
@@ -37,6 +39,7 @@ impl Tier {
         match self {
             Self::Unit => &[],
             Self::System => &[
+                Part::Chromium,
                 Part::Envoy,
                 Part::Etcd,
                 Part::FluentServer,
@@ -46,6 +49,7 @@ impl Tier {
                 Part::Zipkin,
             ],
             Self::Kubernetes => &[Part::Etcd, Part::KubeApiserver],
+            Self::Collector => &[Part::OtelCollector],
         }
     }
 }
@@ -77,7 +81,8 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     if options.tier.is_none() {
         progress::note(
             "not part of this run: the tests against a Kubernetes API server, `cargo xtask test \
-             --tier kubernetes`",
+             --tier kubernetes`; the one against an OpenTelemetry Collector, `cargo xtask test --tier \
+             collector`",
         );
     }
     conclude(&Part::noted_missing(notes.path()), options.all)
@@ -98,6 +103,15 @@ fn invocations(layout: &Layout, options: &Options) -> Vec<Command> {
         Some(Tier::Unit) => cargo_test(&["--workspace", "--exclude", "xtask", "--exclude", SYSTEM]),
         Some(Tier::System) => cargo_test(&["--package", SYSTEM]),
         Some(Tier::Kubernetes) => cargo_test(&["--package", SYSTEM, "--test", "kubernetes"]),
+        Some(Tier::Collector) => cargo_test(&[
+            "--package",
+            SYSTEM,
+            "--test",
+            "system",
+            "otel_collector",
+            "--",
+            "--ignored",
+        ]),
     }
     if matches!(options.tier, None | Some(Tier::Unit)) {
         cargo_test(&["--package", "xtask"]);

@@ -16,10 +16,17 @@ use crate::property::{Wanted, elements};
 /// All bindings.
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
-    by_namespace: HashMap<String, Vec<Binding>>,
+    by_namespace: HashMap<String, Bindings>,
     /// Of roles of all namespaces.
-    everywhere: Vec<Binding>,
+    everywhere: Bindings,
     has_permissive: bool,
+}
+
+/// In the order in which they are written.
+#[derive(Debug, Default)]
+struct Bindings {
+    deny: Vec<Binding>,
+    allow: Vec<Binding>,
 }
 
 /// Which bindings count.
@@ -44,7 +51,6 @@ struct Binding {
     name: String,
     role: Rc<[Rule]>,
     subjects: Vec<Who>,
-    action: parameters::Action,
     mode: Mode,
 }
 
@@ -106,28 +112,22 @@ impl Policy {
                 continue;
             };
             policy.has_permissive |= written.mode == Mode::Permissive;
-            policy.add(
-                &written.namespace,
-                Binding {
-                    name: written.name.clone(),
-                    role: Rc::clone(role),
-                    subjects,
-                    action: written.action,
-                    mode: written.mode,
-                },
-            );
+            let bindings = match written.namespace.as_str() {
+                "" => &mut policy.everywhere,
+                name => policy.by_namespace.entry(name.to_owned()).or_default(),
+            };
+            let bindings = match written.action {
+                parameters::Action::Allow => &mut bindings.allow,
+                parameters::Action::Deny => &mut bindings.deny,
+            };
+            bindings.push(Binding {
+                name: written.name.clone(),
+                role: Rc::clone(role),
+                subjects,
+                mode: written.mode,
+            });
         }
         policy
-    }
-
-    fn add(&mut self, namespace: &str, binding: Binding) {
-        let bindings = match namespace {
-            "" => &mut self.everywhere,
-            _ => self.by_namespace.entry(namespace.to_owned()).or_default(),
-        };
-        bindings.push(binding);
-        // Stable: those that deny come first, in the order in which they are written.
-        bindings.sort_by_key(|binding| binding.action == parameters::Action::Allow);
     }
 
     /// Whether a binding is there that does not count as yet.
@@ -142,25 +142,24 @@ impl Policy {
         subject: &Subject,
         action: &Action,
     ) -> Decision<'_> {
-        let own = self.by_namespace.get(&action.namespace).map_or(&[][..], Vec::as_slice);
-        let first = |wanted| {
-            own.iter().chain(&self.everywhere).find(|binding| {
-                binding.action == wanted
-                    && (counting == Counting::All || binding.mode == Mode::Enforced)
-                    && binding.fits(subject, action)
-            })
+        let own = self.by_namespace.get(&action.namespace);
+        let scopes = || own.into_iter().chain([&self.everywhere]);
+        let fits = |binding: &&Binding| {
+            (counting == Counting::All || binding.mode == Mode::Enforced)
+                && binding.fits(subject, action)
         };
-        if let Some(denies) = first(parameters::Action::Deny) {
+        if let Some(denies) = scopes().flat_map(|scope| &scope.deny).find(fits) {
             return Decision::Denied(&denies.name);
         }
-        match first(parameters::Action::Allow) {
+        match scopes().flat_map(|scope| &scope.allow).find(fits) {
             Some(allows) => Decision::Allowed(&allows.name),
             None => Decision::Unmentioned,
         }
     }
 
     fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.by_namespace.values().flatten().chain(&self.everywhere)
+        let scopes = self.by_namespace.values().chain([&self.everywhere]);
+        scopes.flat_map(|scope| scope.deny.iter().chain(&scope.allow))
     }
 
     fn rules(&self) -> impl Iterator<Item = &Rule> {

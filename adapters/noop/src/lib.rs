@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use adapter_sdk::{
     Action, Adapter, ApiKey, ApiKeyRequest, Authorization, CallError, CheckNothing, CheckResult,
-    Code, Endpoint, Entry, Grant, InstanceIndex, Instances, KeyVal, Kubernetes, ListEntry,
-    LogEntry, Metric, MetricInstance, Problems, Quota, QuotaRequest, ReportNothing, Subject, Value,
-    Workloads,
+    Code, Edge, Endpoint, Entry, Grant, InstanceIndex, Instances, KeyVal, Kubernetes, ListEntry,
+    LogEntry, Metric, MetricInstance, Problems, Quota, QuotaRequest, ReportNothing, Span, Subject,
+    TraceSpan, Value, WorkloadEdge, Workloads,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 adapter_sdk::export!(
-    Noop: metric, logentry, reportnothing, checknothing, listentry, apikey, authorization, keyval,
+    Noop: metric, logentry, tracespan, edge, reportnothing, checknothing, listentry, apikey, authorization, keyval,
     quota, kubernetes
 );
 
@@ -109,6 +109,18 @@ impl Kubernetes for Noop {
 
 impl Metric for Noop {
     fn metric(&mut self, _metric: &MetricInstance<'_>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl TraceSpan for Noop {
+    fn trace_span(&mut self, _span: &Span<'_>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Edge for Noop {
+    fn edge(&mut self, _edge: &WorkloadEdge<'_>) -> Result<(), String> {
         Ok(())
     }
 }

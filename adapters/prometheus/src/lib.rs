@@ -5,13 +5,14 @@
 mod metric;
 mod parameters;
 
-use adapter_sdk::host::metrics::{self, Sample as HostSample};
+use adapter_sdk::host::metrics::{self, Exemplar, Sample as HostSample};
+use adapter_sdk::trace_context::TraceId;
 use adapter_sdk::{
     Adapter, FailedElement, Instances, MetricSeries, NewSeries, Problems, Sample, Template, Value,
     nearest,
 };
 
-use crate::metric::Metric;
+use crate::metric::{ExemplarSource, Metric};
 pub use crate::parameters::Parameters;
 
 adapter_sdk::export!(Prometheus: metric);
@@ -23,9 +24,17 @@ pub struct Prometheus {
     metrics: Vec<Option<Metric>>,
 }
 
-/// A series' id at the host.
-#[derive(Debug, Clone, Copy)]
-pub struct HostSeries(u32);
+/// A series at the host.
+#[derive(Debug, Clone)]
+pub struct HostSeries {
+    id: u32,
+    /// Label and value of the exemplar that its samples carry. Series that differ in nothing else are one
+    /// at the host.
+    exemplar: Option<Box<(String, String)>>,
+}
+
+/// An exemplar longer than this is left out: it comes from a client, and is no trace.
+const MAX_EXEMPLAR: usize = 100;
 
 impl Adapter for Prometheus {
     type Parameters = Parameters;
@@ -74,8 +83,11 @@ impl MetricSeries for Prometheus {
         for stretch in series.chunk_by(|a, b| a.instance == b.instance) {
             let metric = self.metrics.get(stretch[0].instance.get()).and_then(Option::as_ref);
             let metric = metric.expect("the host knows the instances that were configured");
-            let labels: Vec<Vec<String>> = stretch.iter().map(labels).collect();
-            ids.extend(metrics::intern(metric.id(), &labels).into_iter().map(HostSeries));
+            let (labels, exemplars): (Vec<_>, Vec<_>) =
+                stretch.iter().map(|series| parts(series, metric.exemplars())).unzip();
+            let interned = metrics::intern(metric.id(), &labels);
+            let series = interned.into_iter().zip(exemplars);
+            ids.extend(series.map(|(id, exemplar)| HostSeries { id, exemplar }));
         }
         ids
     }
@@ -84,10 +96,16 @@ impl MetricSeries for Prometheus {
         let mut failed = Vec::new();
         let mut elements = Vec::with_capacity(samples.len());
         let mut update = Vec::with_capacity(samples.len());
+        let mut exemplars = Vec::new();
         for (element, sample) in (0..).zip(samples) {
             match number(sample.value) {
                 Some(value) => {
-                    update.push(HostSample { series: sample.series.0, value });
+                    if let Some(label) = &sample.series.exemplar {
+                        let position = u32::try_from(update.len()).unwrap_or(u32::MAX);
+                        let labels = vec![(**label).clone()];
+                        exemplars.push(Exemplar { sample: position, labels });
+                    }
+                    update.push(HostSample { series: sample.series.id, value });
                     elements.push(element);
                 }
                 None => {
@@ -96,7 +114,7 @@ impl MetricSeries for Prometheus {
                 }
             }
         }
-        for position in metrics::update(&update) {
+        for position in metrics::update_with(&update, &exemplars) {
             let position = position as usize;
             let message = format!("{} is no sample for this metric", update[position].value);
             failed.push(FailedElement { element: elements[position], message });
@@ -105,14 +123,24 @@ impl MetricSeries for Prometheus {
     }
 
     fn forget(&mut self, series: Vec<HostSeries>) {
-        let ids: Vec<u32> = series.into_iter().map(|HostSeries(id)| id).collect();
+        let ids: Vec<u32> = series.into_iter().map(|series| series.id).collect();
         metrics::forget(&ids);
     }
 }
 
-/// The labels' values: the dimensions, in their order.
-fn labels(series: &NewSeries<'_>) -> Vec<String> {
-    series.dimensions().map(|dimension| dimension.to_string()).collect()
+/// The labels' values, which are the dimensions in their order, and the exemplar.
+fn parts(
+    series: &NewSeries<'_>,
+    source: Option<&ExemplarSource>,
+) -> (Vec<String>, Option<Box<(String, String)>>) {
+    let mut labels: Vec<String> = series.dimensions().map(|value| value.to_string()).collect();
+    let exemplar = source.and_then(|ExemplarSource { dimension, label }| {
+        let text = labels.remove(*dimension);
+        let text = TraceId::parse(&text).map_or(text, |id| id.to_string());
+        let shown = (1..=MAX_EXEMPLAR).contains(&text.len());
+        shown.then(|| Box::new((label.clone(), text)))
+    });
+    (labels, exemplar)
 }
 
 /// Durations count in seconds, texts when they read as a number.

@@ -1,15 +1,27 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use adapter_sdk::host::metrics::{self, Definition};
+use adapter_sdk::host::metrics::{self, Definition, Options};
 use adapter_sdk::{Instance, Problems, ValueType, nearest};
 
-use crate::parameters::{Kind, MetricParameters};
+use crate::parameters::{Exemplars, Kind, MetricParameters};
+
+/// With a value of 100 bytes it is within the 128 that the host shows.
+const MAX_EXEMPLAR_LABEL: usize = 28;
 
 /// A metric that the host knows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Metric {
     id: u32,
+    exemplars: Option<ExemplarSource>,
+}
+
+/// Which dimension the exemplars of a metric come from.
+#[derive(Debug, Clone)]
+pub(crate) struct ExemplarSource {
+    /// Its place among the instance's fields.
+    pub(crate) dimension: usize,
+    pub(crate) label: String,
 }
 
 impl Metric {
@@ -50,6 +62,18 @@ impl Metric {
                 return None;
             }
         };
+        let native_histogram = match parameters.native_histogram.as_ref().map(|n| n.layout()) {
+            None => None,
+            Some(Ok(layout)) => Some(layout),
+            Some(Err(message)) => {
+                problem("native_histogram", message);
+                return None;
+            }
+        };
+        let exemplars = match &parameters.exemplars {
+            None => None,
+            Some(declared) => Some(exemplar_source(declared, kind, instance, &mut problem)?),
+        };
         if let Some(instance) = instance {
             let labels_agree = check_labels(parameters, instance, &mut problem);
             let value_is_a_number = check_value(instance, &mut problem);
@@ -58,7 +82,7 @@ impl Metric {
             }
         }
         let labels = match instance {
-            Some(instance) => instance.fields.iter().map(|f| clean(&f.name)).collect(),
+            Some(instance) => labels_of(instance, parameters).collect(),
             None => sorted(&parameters.label_names).into_iter().collect(),
         };
         let definition = Definition {
@@ -69,8 +93,9 @@ impl Metric {
             labels,
             expiry: expiry.map(|span| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
         };
-        match metrics::define(&definition) {
-            Ok(id) => Some(Self { id }),
+        let options = Options { native_histogram, exemplars: exemplars.is_some() };
+        match metrics::define_with(&definition, options) {
+            Ok(id) => Some(Self { id, exemplars }),
             Err(message) => {
                 problem("", message);
                 None
@@ -78,8 +103,12 @@ impl Metric {
         }
     }
 
-    pub(crate) fn id(self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.id
+    }
+
+    pub(crate) fn exemplars(&self) -> Option<&ExemplarSource> {
+        self.exemplars.as_ref()
     }
 }
 
@@ -100,6 +129,41 @@ fn sorted(names: &[String]) -> BTreeSet<String> {
     names.iter().map(|name| clean(name)).collect()
 }
 
+/// The labels of an instance's series: its dimensions but for the one of exemplars.
+fn labels_of(instance: &Instance, parameters: &MetricParameters) -> impl Iterator<Item = String> {
+    let apart = parameters.exemplars.as_ref().map(|exemplars| exemplars.dimension.as_str());
+    let labels = instance.fields.iter().filter(move |field| Some(field.name.as_str()) != apart);
+    labels.map(|field| clean(&field.name))
+}
+
+/// Where the exemplars come from. When no rule uses the metric, any place is as good as another.
+fn exemplar_source(
+    declared: &Exemplars,
+    kind: metrics::Kind,
+    instance: Option<&Instance>,
+    problem: &mut impl FnMut(&str, String),
+) -> Option<ExemplarSource> {
+    if kind == metrics::Kind::Gauge {
+        problem("exemplars", "are for COUNTER and DISTRIBUTION alone".to_owned());
+        return None;
+    }
+    if declared.label.is_empty() || declared.label.len() > MAX_EXEMPLAR_LABEL {
+        let message = format!("must have 1 to {MAX_EXEMPLAR_LABEL} bytes");
+        problem("exemplars.label", message);
+        return None;
+    }
+    let name = declared.dimension.as_str();
+    let fields = instance.map_or(&[][..], |instance| &instance.fields);
+    let dimension = fields.iter().position(|field| field.name == name);
+    if let (Some(instance), None) = (instance, dimension) {
+        let hint = nearest(name, fields.iter().map(|field| field.name.as_str()));
+        let message = format!("instance {} has no dimension {name:?}{hint}", instance.name);
+        problem("exemplars.dimension", message);
+        return None;
+    }
+    Some(ExemplarSource { dimension: dimension.unwrap_or_default(), label: declared.label.clone() })
+}
+
 /// Labels that differ from the dimensions would fail each report.
 fn check_labels(
     parameters: &MetricParameters,
@@ -107,7 +171,7 @@ fn check_labels(
     problem: &mut impl FnMut(&str, String),
 ) -> bool {
     let labels = sorted(&parameters.label_names);
-    let dimensions: BTreeSet<String> = instance.fields.iter().map(|f| clean(&f.name)).collect();
+    let dimensions: BTreeSet<String> = labels_of(instance, parameters).collect();
     let unknown: Vec<String> = labels
         .difference(&dimensions)
         .map(|label| format!("{label}{}", nearest(label, dimensions.iter().map(String::as_str))))

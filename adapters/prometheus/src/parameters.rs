@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use adapter_sdk::Problems;
+use adapter_sdk::host::metrics;
 use adapter_sdk::parameters::Interval;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -34,8 +35,44 @@ pub(crate) struct MetricParameters {
     pub(crate) kind: Kind,
     /// The buckets of a distribution. Those of Prometheus' libraries, .005 to 10, by default.
     pub(crate) buckets: Option<Buckets>,
-    /// The names of all its labels: the instance's dimensions, in any order.
+    /// The names of all its labels: the instance's dimensions, in any order, but for the one of
+    /// `exemplars`.
     pub(crate) label_names: Vec<String>,
+    /// Has a distribution keep native buckets besides, which need no bounds. A Prometheus that has them
+    /// enabled scrapes these. None by default.
+    pub(crate) native_histogram: Option<NativeHistogram>,
+    /// Has a counter or distribution show traces as examples of its samples, to scrapes by OpenMetrics
+    /// and protobuf. None by default.
+    pub(crate) exemplars: Option<Exemplars>,
+}
+
+/// How fine native buckets are, and how many.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct NativeHistogram {
+    /// A bucket is at most this factor wide: more than 1. 1.1 by default, which has eight buckets for
+    /// each power of two.
+    bucket_factor: f64,
+    /// The same said as Prometheus does, from -4 (a factor of 65,536) to 8 (1.0027). Counts instead of
+    /// `bucket_factor` when it is set.
+    schema: Option<i32>,
+    /// A series that would have more buckets joins them in pairs. 1 to 1000, 160 by default. Room for all
+    /// of them counts against the handler's bytes for series.
+    max_buckets: u32,
+    /// Samples no further from zero than this share a bucket. 2^-128 by default.
+    zero_threshold: f64,
+}
+
+/// Where exemplars come from.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Exemplars {
+    /// The dimension that has the trace, which is kept out of the labels: an id, or a header `b3` or
+    /// `traceparent`, of which the id is taken. A sample where it is empty or longer than 100 bytes has
+    /// no exemplar.
+    pub(crate) dimension: String,
+    /// The exemplar's label. `trace_id` by default.
+    pub(crate) label: String,
 }
 
 /// The order is that of the numbers in Istio's API.
@@ -95,6 +132,31 @@ struct Expiration {
 /// More buckets than anybody reads; each is a series.
 const MAX_BUCKETS: u32 = 500;
 
+/// As in Prometheus' library for Go.
+const MAX_NATIVE_BUCKETS: u32 = 160;
+/// 2^-128, as there.
+const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
+const BUCKET_FACTOR: f64 = 1.1;
+
+const EXEMPLAR_LABEL: &str = "trace_id";
+
+impl Default for NativeHistogram {
+    fn default() -> Self {
+        Self {
+            bucket_factor: BUCKET_FACTOR,
+            schema: None,
+            max_buckets: MAX_NATIVE_BUCKETS,
+            zero_threshold: ZERO_THRESHOLD,
+        }
+    }
+}
+
+impl Default for Exemplars {
+    fn default() -> Self {
+        Self { dimension: String::new(), label: EXEMPLAR_LABEL.to_owned() }
+    }
+}
+
 impl Default for MetricParameters {
     fn default() -> Self {
         Self {
@@ -105,6 +167,8 @@ impl Default for MetricParameters {
             kind: Kind::default(),
             buckets: None,
             label_names: Vec::new(),
+            native_histogram: None,
+            exemplars: None,
         }
     }
 }
@@ -117,6 +181,25 @@ impl Parameters {
             problems.add(field, "must be more than 0s");
         }
         Some(*policy.metrics_expiry_duration)
+    }
+}
+
+impl NativeHistogram {
+    /// The coarsest schema whose buckets are no wider than the factor says.
+    pub(crate) fn layout(&self) -> Result<metrics::NativeHistogram, String> {
+        let schema = match self.schema {
+            Some(schema) => schema,
+            None if self.bucket_factor > 1.0 => {
+                // A bucket of schema n is 2^(2^-n) wide. The range is that of schemas, so it fits.
+                (-self.bucket_factor.log2().log2().floor()).clamp(-4.0, 8.0) as i32
+            }
+            None => return Err("bucket_factor must be more than 1".to_owned()),
+        };
+        Ok(metrics::NativeHistogram {
+            schema,
+            max_buckets: self.max_buckets,
+            zero_threshold: self.zero_threshold,
+        })
     }
 }
 

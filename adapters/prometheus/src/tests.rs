@@ -1,4 +1,6 @@
-use adapter_sdk::testing::{TestHandler, TestInstance, instance, samples};
+use adapter_sdk::testing::{
+    TestHandler, TestInstance, exemplars, instance, metrics_defined, samples,
+};
 use adapter_sdk::{Template, Value, ValueType};
 use serde_json::{Value as Json, json};
 
@@ -133,4 +135,70 @@ fn buckets_are_those_of_istio() {
     assert_eq!(bounds(exponential), Ok(vec![0.5, 1.0, 2.0, 4.0]));
     assert!(bounds(json!({ "linear_buckets": { "num_finite_buckets": 1 } })).is_err());
     assert!(bounds(json!({})).is_err());
+}
+
+#[test]
+fn exemplars_come_from_a_dimension_that_is_no_label() {
+    let fields = [
+        ("destination.service", ValueType::Text),
+        ("response_code", ValueType::Int64),
+        ("trace", ValueType::Text),
+    ];
+    let traced = instance(NAME, Template::Metric, &fields, Some(ValueType::Int64));
+    let metric = counter(&[("exemplars", json!({ "dimension": "trace" }))]);
+    let mut handler = Handler::configure(json!({ "metrics": [metric] }), vec![traced]).unwrap();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (parent, long) = (format!("00-{trace}-00f067aa0ba902b7-01"), "x".repeat(101));
+    let of = |text| [Value::Text("a"), Value::Int64(200), Value::Text(text)];
+    let dimensions = [of(&parent), of(""), of(&long), of("request 7"), of(&parent)];
+    let values = [1, 1, 1, 1, -1].map(Value::Int64);
+    let metrics: Vec<_> = dimensions
+        .iter()
+        .zip(values)
+        .map(|(dimensions, value)| (0, &dimensions[..], value))
+        .collect();
+    assert_eq!(handler.report_metrics(&metrics).len(), 1, "the negative one");
+    let series = "istio_requeststotal{destination_service=\"a\",response_code=\"200\"}";
+    assert_eq!(samples(), [(series.to_owned(), vec![1.0; 4])].into());
+    let shown: Vec<_> = exemplars().into_iter().map(|(_, exemplar)| exemplar.labels).collect();
+    let label = |value: &str| vec![("trace_id".to_owned(), value.to_owned())];
+    assert_eq!(shown, [label(trace), label("request 7")]);
+    assert!(metrics_defined()[0].1.exemplars);
+}
+
+#[test]
+fn exemplars_that_cannot_be_are_refused_with_the_nearest_dimension() {
+    let exemplars = |dimension: &str| ("exemplars", json!({ "dimension": dimension }));
+    let gauge = ("kind", json!("GAUGE"));
+    assert_eq!(
+        problems(&[counter(&[exemplars("response-code")])]),
+        [format!(
+            "metrics[0].exemplars.dimension: instance {NAME} has no dimension \"response-code\", \
+             did you mean response_code?"
+        )]
+    );
+    assert_eq!(
+        problems(&[counter(&[exemplars("response_code"), gauge])]),
+        ["metrics[0].exemplars: are for COUNTER and DISTRIBUTION alone"]
+    );
+}
+
+#[test]
+fn native_buckets_are_as_fine_as_the_factor_or_the_schema_says() {
+    let schema = |native: Json| {
+        let distribution = ("kind", json!("DISTRIBUTION"));
+        let metric = counter(&[distribution, ("native_histogram", native)]);
+        Handler::configure(json!({ "metrics": [metric] }), vec![declared()])
+            .map(|_| metrics_defined().last().unwrap().1.native_histogram.unwrap().schema)
+            .map_err(|problems| problems.iter().next().unwrap().to_string())
+    };
+    // Each time a metric of its own: the host in tests keeps the first definition of a name.
+    let fresh = |native: Json| std::thread::spawn(move || schema(native)).join().unwrap();
+    assert_eq!(fresh(json!({})), Ok(3));
+    assert_eq!(fresh(json!({ "bucketFactor": 2 })), Ok(0));
+    assert_eq!(fresh(json!({ "bucket_factor": 1.00001 })), Ok(8));
+    assert_eq!(fresh(json!({ "bucket_factor": 1e9 })), Ok(-4));
+    assert_eq!(fresh(json!({ "schema": -2, "max_buckets": 20 })), Ok(-2));
+    let refusal = "metrics[0].native_histogram: bucket_factor must be more than 1";
+    assert_eq!(fresh(json!({ "bucket_factor": 1 })), Err(refusal.to_owned()));
 }

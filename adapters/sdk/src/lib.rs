@@ -32,6 +32,7 @@ mod quota;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod time;
+pub mod trace_context;
 mod trace_span;
 mod value;
 

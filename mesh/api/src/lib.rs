@@ -38,6 +38,24 @@ pub mod google {
     }
 }
 
+/// Packages of `io`.
+pub mod io {
+    /// Packages of `io.prometheus`.
+    pub mod prometheus {
+        /// `io.prometheus.client`: what Prometheus scrapes by protobuf.
+        pub mod client {
+            #![allow(
+                missing_docs,
+                unused_qualifications,
+                clippy::all,
+                clippy::allow_attributes_without_reason,
+                reason = "generated code"
+            )]
+            include!(concat!(env!("OUT_DIR"), "/io.prometheus.client.rs"));
+        }
+    }
+}
+
 /// Packages of `istio`.
 pub mod istio {
     /// `istio.policy.v1beta1`: values for adapters of other processes.

@@ -25,7 +25,6 @@ const OTHER_ADAPTERS: &[(&str, &str)] = &[
     ("solarwinds", COLLECTOR),
     ("stackdriver", COLLECTOR),
     ("wavefront", COLLECTOR),
-    ("zipkin", ""),
 ];
 
 const PROCESS: &str = "run the adapter as a process of its own and name it with `adapter` and \

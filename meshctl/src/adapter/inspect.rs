@@ -114,7 +114,7 @@ fn text(
             println!("      {meaning}");
         }
     }
-    println!("\nlimits of a handler, by default");
+    println!("\nlimits of a handler by default (spec.limits)");
     for (name, value) in limits(component) {
         println!("  {name}: {value}");
     }
@@ -126,17 +126,24 @@ fn digest(component: &Component) -> String {
     format!("sha256:{hex}")
 }
 
+/// The defaults, by their names in `spec.limits` of a handler.
 fn limits(component: &Component) -> Vec<(&'static str, String)> {
     let limits = Limits::default_for(component);
     vec![
-        ("check deadline", format!("{:?}", limits.check_deadline)),
-        ("report deadline", format!("{:?}", limits.report_deadline)),
-        ("setup deadline", format!("{:?}", limits.setup_deadline)),
-        ("memory of an instance", format!("{} MiB", limits.memory >> 20)),
-        ("elements of its tables", limits.table_elements.to_string()),
+        ("checkDeadline", format!("{:?}", limits.check_deadline)),
         ("instances", limits.instances.to_string()),
+        ("logRate", format!("{} a second", limits.log_rate)),
+        ("memory", mebibytes(limits.memory as u64)),
+        ("outboundDeadline", format!("{:?}", limits.outbound_deadline)),
+        ("outboundQueue", mebibytes(limits.outbound_queue as u64)),
+        ("reportDeadline", format!("{:?}", limits.report_deadline)),
         ("series", limits.series.to_string()),
-        ("bytes of series", limits.series_bytes.to_string()),
-        ("messages a second", limits.log_rate.to_string()),
+        ("seriesBytes", mebibytes(limits.series_bytes)),
+        ("setupDeadline", format!("{:?}", limits.setup_deadline)),
+        ("tableElements", limits.table_elements.to_string()),
     ]
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{}Mi", bytes >> 20)
 }

@@ -3,12 +3,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use adapter_host::{BuildError, CallError, Handler, HandlerSpec, Limits};
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 
-use super::case::{Odd, Servers, Suite};
+use super::case::{Answer, Call, Instance, Odd, Servers, Suite};
 use super::contract::{
     CONFIGURES_AGAIN, DESCRIBES, DOCUMENTED, EMPTY_REPORT, IN_TIME, LOADS, NO_INSTANCES,
     ODD_VALUES, Rule, SAME_ANSWERS, SAME_TARGETS, SCHEMA, UNKNOWN, WHOLE_ANSWERS, WRONG_TYPES,
@@ -45,6 +46,9 @@ pub(crate) struct Probe {
 
 /// A parameter that no adapter has.
 const STRANGE: &str = "surprise_of_the_validator";
+/// One less than the failures in a row after which the host calls no more for a while.
+const ATTEMPTS: u32 = 4;
+const SETUP_DEADLINE: Duration = Duration::from_secs(30);
 /// Longer than any text that an operator writes.
 const LONG: usize = 100_000;
 
@@ -275,7 +279,7 @@ impl Probe {
                 trimmed = one.status().answers_trimmed;
             }
             let instance = self.suite.instance_of(call);
-            let answer = call.make(one, instance).await;
+            let answer = patiently(call, one, instance).await;
             match &answer {
                 Err(CallError::Trap { .. }) => {
                     let error = answer.as_ref().err().map(ToString::to_string);
@@ -294,7 +298,7 @@ impl Probe {
                 stray = stray.or(Some(format!("{told}: element {element} is not in the report")));
             }
             if call.is_repeatable() {
-                let again = call.make(other, instance).await;
+                let again = patiently(call, other, instance).await;
                 let (first, second) = (format!("{answer:?}"), format!("{again:?}"));
                 if first != second {
                     let told = call.told();
@@ -348,11 +352,24 @@ impl Probe {
         let mut params = if params.is_object() { params } else { Value::Object(Map::new()) };
         stream_to(&self.loaded.component, &mut params, &self.scratch.path().join(name));
         let instances = if with_instances { self.suite.declared() } else { Vec::new() };
-        HandlerSpec {
-            name: format!("{name}.default"),
-            params,
-            instances,
-            limits: Limits::default(),
-        }
+        // How long an instance takes to make is the machine's matter.
+        let limits = Limits { setup_deadline: SETUP_DEADLINE, ..Limits::default() };
+        HandlerSpec { name: format!("{name}.default"), params, instances, limits }
     }
+}
+
+/// Calls again when a call did not end in time: once may be a busy machine, each time is the adapter.
+async fn patiently(
+    call: &Call,
+    handler: &Handler,
+    instance: &Instance,
+) -> Result<Answer, CallError> {
+    let mut answer = call.make(handler, instance).await;
+    for _ in 1..ATTEMPTS {
+        if !matches!(answer, Err(CallError::Deadline { .. } | CallError::Exhausted { .. })) {
+            break;
+        }
+        answer = call.make(handler, instance).await;
+    }
+    answer
 }

@@ -28,6 +28,8 @@ pub(crate) struct GuestExports {
     pub(crate) lifecycle: exports::lifecycle::Guest,
     pub(crate) metric: Option<exports::metric::Guest>,
     pub(crate) logentry: Option<exports::logentry::Guest>,
+    pub(crate) tracespan: Option<exports::tracespan::Guest>,
+    pub(crate) edge: Option<exports::edge::Guest>,
     pub(crate) checknothing: Option<exports::checknothing::Guest>,
     pub(crate) listentry: Option<exports::listentry::Guest>,
     pub(crate) reportnothing: Option<exports::reportnothing::Guest>,

@@ -35,7 +35,7 @@ mod workloads;
 pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
 pub use mixer_quota::QuotaMetrics;
 
-pub use self::batch::{FailedElement, LogBatch, MetricBatch};
+pub use self::batch::{ColumnBatch, ColumnTemplate, FailedElement, MetricBatch};
 pub use self::component::{Component, Import};
 pub use self::custom::{CustomBatch, CustomField, CustomTemplate, FieldMistake};
 pub use self::description::Description;
@@ -49,7 +49,7 @@ pub use self::lists::{Fetches, ListStatus};
 pub use self::outbound::{LostElements, TargetStatus};
 pub use self::reference::{ComponentRef, OciRef, ReferenceError};
 pub use self::registry::{RegistryError, RegistryOptions};
-pub use self::series::SeriesStore;
+pub use self::series::{ScrapeFormat, SeriesStore};
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
 pub use self::template::{Template, Variety};
 pub use self::workloads::{Container, MAX_PODS, Overflow, Pod, WorkloadIndex};

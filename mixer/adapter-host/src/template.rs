@@ -15,6 +15,10 @@ pub enum Template {
     Metric,
     /// Log entries, reported.
     LogEntry,
+    /// Spans of traces, reported.
+    TraceSpan,
+    /// Who talked to whom, reported.
+    Edge,
     /// That something happened, reported.
     ReportNothing,
     /// A check without input.
@@ -72,9 +76,11 @@ macro_rules! workload_outputs {
 
 impl Template {
     /// All templates of `mixmesh:adapter`.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Metric,
         Self::LogEntry,
+        Self::TraceSpan,
+        Self::Edge,
         Self::ReportNothing,
         Self::CheckNothing,
         Self::ListEntry,
@@ -90,6 +96,8 @@ impl Template {
         match self {
             Self::Metric => "metric",
             Self::LogEntry => "logentry",
+            Self::TraceSpan => "tracespan",
+            Self::Edge => "edge",
             Self::ReportNothing => "reportnothing",
             Self::CheckNothing => "checknothing",
             Self::ListEntry => "listentry",
@@ -105,7 +113,9 @@ impl Template {
     /// When its instances are made.
     pub fn variety(self) -> Variety {
         match self {
-            Self::Metric | Self::LogEntry | Self::ReportNothing => Variety::Report,
+            Self::Metric | Self::LogEntry | Self::TraceSpan | Self::Edge | Self::ReportNothing => {
+                Variety::Report
+            }
             Self::CheckNothing
             | Self::ListEntry
             | Self::ApiKey

@@ -7,26 +7,19 @@ use adapter_host::{
     Breaker, BuildError, CallError, CheckResult, HandlerStatus, InstanceIndex, Limits,
     ParameterProblem, QuotaGrant, QuotaRequest, Variety, bounded_values,
 };
-use bytes::Bytes;
 use mesh_api::adapter_model as model;
 use mesh_attributes::{OwnedValue, ValueType};
 use mesh_config::Connection;
 use prost::Message;
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use crate::call::{Counts, MAX_IN_FLIGHT, count};
 use crate::connection::{Failure, Link};
 use crate::layout::Layout;
 use crate::session::Session;
-use crate::{RemoteAdapter, RemoteTemplate, answer, encode};
-
-/// Calls under way to one adapter; further ones wait. As many as tonic queues for a connection.
-const MAX_IN_FLIGHT: usize = 1024;
-
-/// The type that an id of a session has in the place of the parameters: the text that Istio's
-/// description of the protocol names.
-const SESSION_TYPE: &str = "google.protobuf.Any.type_url";
+use crate::{RemoteAdapter, RemoteTemplate, answer};
 
 /// What a handler is made from.
 #[derive(Debug, Clone)]
@@ -64,20 +57,20 @@ pub struct InstanceShape {
 /// Calls run side by side. One whose future is dropped is cancelled.
 #[derive(Debug)]
 pub struct RemoteHandler {
-    name: String,
+    pub(crate) name: String,
     pub(crate) adapter: Arc<RemoteAdapter>,
     pub(crate) link: Link,
     pub(crate) instances: Vec<Prepared>,
     /// The parameters, encoded as `google.protobuf.Any`.
-    config: Option<Vec<u8>>,
-    session: Option<Session>,
-    breaker: Breaker,
-    in_flight: Semaphore,
-    counts: Counts,
+    pub(crate) config: Option<Vec<u8>>,
+    pub(crate) session: Option<Session>,
+    pub(crate) breaker: Breaker,
+    pub(crate) in_flight: Semaphore,
+    pub(crate) counts: Counts,
     check_limit: Duration,
     pub(crate) report_limit: Duration,
     /// Ids of calls that the caller gave none.
-    next_id: AtomicU64,
+    pub(crate) next_id: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -85,23 +78,6 @@ pub(crate) struct Prepared {
     pub(crate) name: String,
     pub(crate) template: Arc<RemoteTemplate>,
     pub(crate) layout: Layout,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    calls: AtomicU64,
-    deadlines: AtomicU64,
-    unreachable: AtomicU64,
-    exhausted: AtomicU64,
-    refused_by_breaker: AtomicU64,
-    errors: AtomicU64,
-    trimmed: AtomicU64,
-    pub(crate) retries: AtomicU64,
-    pub(crate) failed_elements: AtomicU64,
-}
-
-pub(crate) fn count(counter: &AtomicU64, amount: u64) {
-    counter.fetch_add(amount, Ordering::Relaxed);
 }
 
 impl RemoteHandler {
@@ -263,10 +239,6 @@ impl RemoteHandler {
         }
     }
 
-    pub(crate) fn counts(&self) -> &Counts {
-        &self.counts
-    }
-
     pub(crate) fn instance(
         &self,
         index: InstanceIndex,
@@ -276,104 +248,6 @@ impl RemoteHandler {
         declared
             .filter(|prepared| prepared.template.variety() == variety)
             .ok_or(CallError::NoSuchInstance { variety, index: index.0 })
-    }
-
-    /// Makes one call with instances of one template.
-    pub(crate) async fn call(
-        &self,
-        prepared: &Prepared,
-        instances: &[Vec<u8>],
-        id: &str,
-        quota: Option<Vec<u8>>,
-        limit: Duration,
-    ) -> Result<Bytes, CallError> {
-        count(&self.counts.calls, 1);
-        let attempt = self.breaker.admit().map_err(|open| {
-            count(&self.counts.refused_by_breaker, 1);
-            CallError::BreakerOpen { failures: open.failures, next_probe: open.next_probe }
-        })?;
-        let deadline = Instant::now() + limit;
-        let _place = match timeout_at(deadline, self.in_flight.acquire()).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) => return Err(CallError::Closed),
-            Err(_) => {
-                count(&self.counts.exhausted, 1);
-                let instances = u32::try_from(MAX_IN_FLIGHT).unwrap_or(u32::MAX);
-                return Err(CallError::Exhausted { instances, limit });
-            }
-        };
-        let outcome = self.exchange(prepared, instances, id, quota, deadline, limit).await;
-        let (handler, adapter) = (self.name.as_str(), self.adapter.name());
-        match outcome {
-            Ok(answer) => {
-                if attempt.succeed() {
-                    tracing::info!(handler, adapter, "an adapter works again");
-                }
-                Ok(answer)
-            }
-            // It answers: it works, and does not like what it was asked.
-            Err(Failure { error: error @ CallError::Refused { .. }, .. }) => {
-                attempt.succeed();
-                count(&self.counts.errors, 1);
-                Err(error)
-            }
-            Err(Failure { error, .. }) => {
-                match &error {
-                    CallError::Deadline { .. } => count(&self.counts.deadlines, 1),
-                    _ => count(&self.counts.unreachable, 1),
-                }
-                if attempt.fail() {
-                    tracing::error!(handler, adapter, cause = %error, "an adapter fails again and again and is called no more but for probes");
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        prepared: &Prepared,
-        instances: &[Vec<u8>],
-        id: &str,
-        quota: Option<Vec<u8>>,
-        deadline: Instant,
-        limit: Duration,
-    ) -> Result<Bytes, Failure> {
-        let session = match &self.session {
-            None => None,
-            Some(session) => session.id(&self.link, deadline, limit).await?,
-        };
-        let config = match (&session, &self.session) {
-            (Some(id), _) => Some(session_config(id)),
-            (None, Some(_)) => None,
-            (None, None) => self.config.clone(),
-        };
-        let template = &prepared.template;
-        let fields = template.request;
-        let size = instances.iter().map(|instance| instance.len() + 8).sum::<usize>();
-        let mut message = Vec::with_capacity(size + 256);
-        for instance in instances {
-            encode::bytes(fields.instances, instance, &mut message);
-        }
-        if let (Some(number), Some(config)) = (fields.adapter_config, config) {
-            encode::bytes(number, &config, &mut message);
-        }
-        if let Some(number) = fields.dedup_id {
-            if id.is_empty() {
-                let id = self.next_id.fetch_add(1, Ordering::Relaxed).to_string();
-                encode::bytes(number, id.as_bytes(), &mut message);
-            } else {
-                encode::bytes(number, id.as_bytes(), &mut message);
-            }
-        }
-        if let (Some(number), Some(quota)) = (fields.quota_request, quota) {
-            encode::bytes(number, &quota, &mut message);
-        }
-        let answer = self.link.call(&template.path, message, deadline, limit).await;
-        if let (Err(failure), Some(id), Some(session)) = (&answer, &session, &self.session) {
-            session.doubt(id, failure.code);
-        }
-        answer
     }
 
     /// Counts an answer that is none.
@@ -421,9 +295,4 @@ fn inferred_types(instances: &[Prepared]) -> HashMap<String, prost_types::Any> {
         Some((instance.name.clone(), prost_types::Any { type_url, value }))
     });
     typed.collect()
-}
-
-fn session_config(id: &str) -> Vec<u8> {
-    let any = prost_types::Any { type_url: SESSION_TYPE.to_owned(), value: id.as_bytes().to_vec() };
-    any.encode_to_vec()
 }

@@ -7,6 +7,7 @@
 
 mod adapter;
 mod answer;
+mod call;
 mod connection;
 mod descriptor;
 mod encode;

@@ -11,7 +11,8 @@ use adapter_host::{CallError, FailedElement, InstanceIndex, Variety};
 use mesh_attributes::OwnedValue;
 use tokio::time::{Instant, sleep};
 
-use crate::handler::{Prepared, count};
+use crate::call::count;
+use crate::handler::Prepared;
 use crate::{RemoteHandler, answer};
 
 /// The largest request, in bytes of instances: gRPC servers take 4 MiB unless told otherwise.
@@ -67,7 +68,7 @@ impl RemoteHandler {
                 }
             }
         }
-        count(&self.counts().failed_elements, failed.len() as u64);
+        count(&self.counts.failed_elements, failed.len() as u64);
         Ok(failed)
     }
 
@@ -128,7 +129,7 @@ impl RemoteHandler {
                 return Err(cause);
             }
             sleep(wait).await;
-            count(&self.counts().retries, 1);
+            count(&self.counts.retries, 1);
             pause = (pause * 2).min(PAUSES.1);
         }
     }

@@ -73,12 +73,9 @@ impl Mixer {
                 ReportInput::Metric { value, dimensions, .. } => {
                     instance(&call.target, std::iter::once(value).chain(dimensions), &visible)
                 }
-                ReportInput::LogEntry { severity, timestamp, variables } => instance(
-                    &call.target,
-                    [severity, timestamp].into_iter().chain(variables),
-                    &visible,
-                ),
-                ReportInput::Row { fields, .. } => instance(&call.target, fields, &visible),
+                ReportInput::Columns { fields, .. } | ReportInput::Row { fields, .. } => {
+                    instance(&call.target, fields, &visible)
+                }
                 ReportInput::Nothing => instance(&call.target, &[], &visible),
             });
             rules.push(rule_json(
@@ -156,7 +153,8 @@ fn instance<'f>(
 ) -> Value {
     let mut made = AttributeBag::new();
     let mut errors = Vec::new();
-    for field in fields {
+    // Those that are not set would hide the others: a span has many, all zero.
+    for field in fields.into_iter().filter(|field| field.expression.is_some()) {
         match field.evaluate(bag) {
             Ok(value) => made.set(&field.name, OwnedValue::from(adapter_value(&value))),
             Err(cause) => errors.push(cause.to_string()),

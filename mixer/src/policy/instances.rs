@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use adapter_host::{InstanceDecl, Template, Variety};
+use adapter_host::{ColumnTemplate, InstanceDecl, Template, Variety};
 use mesh_attributes::{AttributeName, ValueType};
 use mesh_config::{FieldKind, FieldSchema, Instance, Problem, Resource, Spec, Text};
 use mixer_expr::{Expression, LANGUAGE_ANNOTATION, Language, compile_in};
@@ -99,7 +99,7 @@ fn component_form(
     let mut value_type = None;
     let (declared, input) = match template {
         Template::ListEntry => {
-            let value = fields.scalar("value");
+            let value = fields.scalar("value", ValueType::String);
             value_type = Some(value.value_type());
             (Vec::new(), Input::Check(CheckInput { fields: vec![value] }.into()))
         }
@@ -118,15 +118,12 @@ fn component_form(
         }
         Template::Custom(_) => unreachable!("the name is one of ours"),
         Template::ReportNothing => (Vec::new(), Input::Report(ReportInput::Nothing.into())),
-        Template::LogEntry => {
-            let (declared, variables) = fields.map("variables");
-            let (severity, timestamp) = (fields.scalar("severity"), fields.scalar("timestamp"));
-            let input = ReportInput::LogEntry { severity, timestamp, variables };
-            (declared, Input::Report(input.into()))
-        }
+        Template::LogEntry => fields.columns(ColumnTemplate::LogEntry),
+        Template::TraceSpan => fields.columns(ColumnTemplate::TraceSpan),
+        Template::Edge => fields.columns(ColumnTemplate::Edge),
         Template::Metric => {
             let (declared, dimensions) = fields.map("dimensions");
-            let value = fields.scalar("value");
+            let value = fields.scalar("value", ValueType::String);
             value_type = Some(value.value_type());
             let dimensions_digest = digest_of_map("dimensions.", language, &instance.fields);
             let input = ReportInput::Metric { value, dimensions, dimensions_digest };
@@ -154,10 +151,19 @@ impl CompiledFields {
         fields
     }
 
-    /// Takes the field `name`, which has no expression if it is not set.
-    fn scalar(&mut self, name: &str) -> Field {
-        let unset = || Field { name: name.to_owned(), expression: None };
-        self.scalars.remove(name).unwrap_or_else(unset)
+    /// Takes the field `name`, which has no expression if it is not set, but the zero value of a type.
+    fn scalar(&mut self, name: &str, unset: ValueType) -> Field {
+        let not_set = || Field { name: name.to_owned(), expression: None, unset };
+        self.scalars.remove(name).unwrap_or_else(not_set)
+    }
+
+    /// Takes a template's own fields and those of its map, and the declaration of the latter.
+    fn columns(mut self, template: ColumnTemplate) -> (Vec<(String, ValueType)>, Input) {
+        let (declared, mut of_map) = template.map().map(|map| self.map(map)).unwrap_or_default();
+        let own = template.fields().iter();
+        let mut fields: Vec<_> = own.map(|(name, of)| self.scalar(name, *of)).collect();
+        fields.append(&mut of_map);
+        (declared, Input::Report(ReportInput::Columns { template, fields }.into()))
     }
 
     /// Takes all fields that are set, ordered by name, and their declaration. Those in maps have the map's
@@ -330,7 +336,8 @@ impl Compiler<'_> {
             let message = format!("field {name}: is {}, expected {}", got.name(), wanted.name());
             self.problem(text, message);
         }
-        Field { name: name.to_owned(), expression }
+        let unset = wanted.unwrap_or(ValueType::String);
+        Field { name: name.to_owned(), expression, unset }
     }
 
     fn problem(&mut self, text: &Text, message: String) {

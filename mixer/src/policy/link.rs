@@ -197,7 +197,14 @@ fn decides(adapter: Option<CompiledAdapter>, was_check: bool) -> Option<Decides>
         }
         Some(A::MemQuota | A::RedisQuota) => Some(Decides::Quotas),
         Some(
-            A::DogStatsD | A::Fluentd | A::KubernetesEnv | A::Prometheus | A::StatsD | A::Stdio,
+            A::DogStatsD
+            | A::Fluentd
+            | A::KubernetesEnv
+            | A::Otlp
+            | A::Prometheus
+            | A::StatsD
+            | A::Stdio
+            | A::Zipkin,
         ) => None,
         Some(A::Noop) | None => was_check.then_some(Decides::Requests),
     }

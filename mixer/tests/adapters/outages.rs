@@ -90,7 +90,7 @@ async fn garbage_is_the_adapters_error_and_opens_no_breaker() {
     ] {
         let answer = garbage.clone();
         let remote = Adapter::start(fake::istio(), move |_, _| answer.clone()).await;
-        let world = world(remote.address, "closed", ", timeout: 5s").await;
+        let world = world(remote.address, "closed", ", timeout: 30s").await;
         for _ in 0..7 {
             let (code, message) = world.check(&request()).await;
             assert_eq!(code, 14);
@@ -105,7 +105,7 @@ async fn garbage_is_the_adapters_error_and_opens_no_breaker() {
 async fn a_report_waits_for_an_adapter_that_is_away_and_is_delivered_once() {
     let address = nowhere().await;
     let adapters = adapter("sink", "metric, reportnothing", b"", "");
-    let handler = handler("sink.istio-system", address, ", timeout: 5s");
+    let handler = handler("sink.istio-system", address, ", timeout: 30s");
     let world = World::new(&[MANIFEST, &adapters, &handler, METRIC]).await;
     for size in 0..20 {
         world.report(&[request().with("request.size", size)]).await;
@@ -160,7 +160,7 @@ async fn an_edit_keeps_a_handler_that_did_not_change_and_replaces_one_that_did()
     world.edit(&[MANIFEST, &adapters, &same, &rule, "\nkind: rule\nmetadata: { name: z, namespace: b }\nspec: { actions: [ { handler: h.a, instances: [ nothing.a ] } ] }\n"]).await;
     assert_eq!(world.counted(|status| status.calls), 1, "it is the same handler");
     deny.store(true, Ordering::Relaxed);
-    let other = handler("guard.istio-system", remote.address, ", timeout: 2s");
+    let other = handler("guard.istio-system", remote.address, ", timeout: 29s");
     world.edit(&[MANIFEST, &adapters, &other, &rule]).await;
     assert_eq!(world.counted(|status| status.calls), 0, "it is another handler");
     assert_eq!(world.check(&request()).await.0, 7, "what was cached is of another generation");

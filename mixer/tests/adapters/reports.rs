@@ -56,7 +56,7 @@ async fn the_instances_of_a_report_go_out_in_one_request_for_each_template() {
 async fn a_batch_is_cut_into_requests_that_servers_take() {
     let remote = Adapter::start(fake::istio(), |_, _| bytes(&ReportResult {})).await;
     let adapters = adapter("sink", "metric, reportnothing", b"", "");
-    let handler = handler("sink.istio-system", remote.address, ", timeout: 10s");
+    let handler = handler("sink.istio-system", remote.address, ", timeout: 30s");
     let world = World::new(&[MANIFEST, &adapters, &handler, METRIC]).await;
     let name = "n".repeat(50_000);
     let bags: Vec<_> = (0..100).map(|_| request().with("source.name", name.as_str())).collect();

@@ -24,7 +24,7 @@ const SERVICE: &str = "/istio.mixer.adapter.model.v1beta1.InfrastructureBackend/
 
 async fn world(remote: &Adapter) -> World {
     let adapters = adapter("guard", "listentry", &PARAMS_SET, ", session_based: true");
-    let handler = handler("guard.istio-system", remote.address, ", timeout: 5s");
+    let handler = handler("guard.istio-system", remote.address, ", timeout: 30s");
     let handler = format!("{handler}  params: {{ house: main }}\n");
     World::new(&[MANIFEST, &adapters, &handler, RULE]).await
 }

@@ -123,10 +123,12 @@ pub(crate) fn adapter(name: &str, templates: &str, config: &[u8], rest: &str) ->
     )
 }
 
-/// The handler `h` in namespace `a`.
+/// The handler `h` in namespace `a`. It has time, unless `rest` says otherwise: machines that test are
+/// busy.
 pub(crate) fn handler(adapter: &str, address: impl std::fmt::Display, rest: &str) -> String {
+    let timeout = if rest.contains("timeout") { "" } else { ", timeout: 30s" };
     format!(
-        "\nkind: handler\nmetadata: {{ name: h, namespace: a }}\nspec:\n  adapter: {adapter}\n  connection: {{ address: '{address}'{rest} }}\n"
+        "\nkind: handler\nmetadata: {{ name: h, namespace: a }}\nspec:\n  adapter: {adapter}\n  connection: {{ address: '{address}'{timeout}{rest} }}\n"
     )
 }
 

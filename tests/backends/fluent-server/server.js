@@ -7,8 +7,8 @@ const { port, output, security } = JSON.parse(process.argv[2]);
 const file = fs.openSync(output, "a");
 const server = new FluentServer({ security, listenOptions: { host: "127.0.0.1", port } });
 server.on("entry", (tag, time, record) => {
-  const { seconds, nanoseconds } = time;
-  const at = seconds === undefined ? { seconds: time, nanoseconds: 0 } : { seconds, nanoseconds };
+  // A time without nanoseconds is a number.
+  const at = { seconds: time.epoch ?? time, nanoseconds: time.nano ?? 0 };
   fs.writeSync(file, JSON.stringify({ tag, ...at, record }) + "\n");
 });
 server.listen().then(() => console.log("ready"));

@@ -18,17 +18,20 @@ mod grpc_port;
 mod hostile;
 mod languages;
 mod operations;
+mod otlp;
 mod outage;
 mod policies;
 mod readings;
 mod reporting;
 mod reports;
+mod series;
 mod sidecar;
 mod spans;
 mod statsd;
 mod stock_envoy;
 mod tools;
 mod workloads;
+mod zipkin;
 
 /// Ends the test, noted as not run, when a part is missing on this machine.
 macro_rules! require_part {

@@ -16,7 +16,7 @@ pub(crate) fn served(changes: &Value) -> Value {
         "request.path": { "t": "STRING", "v": "/" },
         "request.time": { "t": "TIMESTAMP", "v": "2024-05-31T12:00:00.000000007Z" },
         "response.code": { "t": "INT64", "v": 200 },
-        "response.duration": { "t": "DURATION", "v": "12.5ms" },
+        "response.duration": { "t": "DURATION", "v": 12_500_000 },
         "source.user": { "t": "STRING", "v": "ann" },
     });
     for (name, value) in changes.as_object().into_iter().flatten() {

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use testbed::{
-    EnvoyOptions, FailPolicy, Layout, ListenerOptions, ServiceVersion, TestMesh, validate_envoy,
+    Direction, EnvoyOptions, FailPolicy, Layout, ListenerOptions, ServiceVersion, TestMesh,
+    validate_envoy,
 };
 
 use crate::require_part;
@@ -23,6 +24,7 @@ fn options(filter: Value) -> Result<EnvoyOptions> {
         mixer: address(9091),
         versions: vec![ServiceVersion { name: "v1", address: address(8080), percent: 100 }],
         zipkin: Some(address(9411)),
+        direction: Direction::Inbound,
         filter,
     })
 }

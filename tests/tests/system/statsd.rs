@@ -85,7 +85,9 @@ fn every_kind_arrives(over_tcp: bool, more: &str) -> Result<()> {
     assert!(counters.contains("'statsd.bad_lines_seen': 0"), "{counters}");
     statsd.wait_for("gauges", "'mesh.level': 404")?;
     let timers = statsd.wait_for("timers", "mesh.duration")?;
-    assert_eq!(timers.matches("12.5").count(), 207, "{timers}");
+    // It shows the first hundred values and counts the rest.
+    assert_eq!(timers.matches("12.5").count(), 100, "{timers}");
+    assert!(timers.contains("107 more items"), "{timers}");
     Ok(())
 }
 

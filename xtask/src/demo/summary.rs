@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use testbed::write_at_once;
 
+use super::backends::Trace;
 use super::outage::{Outage, Outages, Recovery};
 use super::stock::Stock;
 use super::traffic::Traffic;
@@ -20,13 +21,15 @@ pub(crate) struct Summary {
     pub(crate) edit_to_enforcement: Option<Duration>,
     /// What an Envoy without our module was answered.
     pub(crate) stock: Option<Stock>,
+    /// What Zipkin shows of a request, where it runs.
+    pub(crate) trace: Option<Trace>,
     outages: Option<(Outages, Recovery)>,
 }
 
 impl Summary {
     /// A run that has measured this so far.
     pub(crate) fn new(traffic: Traffic) -> Self {
-        Self { traffic, edit_to_enforcement: None, stock: None, outages: None }
+        Self { traffic, edit_to_enforcement: None, stock: None, trace: None, outages: None }
     }
 
     /// The requests of the first phase.
@@ -68,6 +71,14 @@ impl Summary {
                 "allowed": stock.allowed,
                 "denied_403": stock.denied,
                 "limited_429": stock.limited,
+            });
+        }
+        if let Some(trace) = &self.trace {
+            figures["trace"] = json!({
+                "id": trace.id,
+                "spans": trace.spans,
+                "spans_of_mixer": trace.mixer,
+                "spans_of_the_mesh": trace.mesh,
             });
         }
         if let Some((outages, recovery)) = &self.outages {
@@ -131,6 +142,12 @@ impl Summary {
         if let Some(stock) = self.stock {
             checks.push(("a stock Envoy enforced the same rules and the quota", stock.is_right()));
         }
+        if let Some(trace) = &self.trace {
+            checks.push((
+                "a request's trace in Zipkin has the mesh's span beside those of Envoy and Mixer",
+                trace.mesh > 0 && trace.mixer > 0 && trace.mesh + trace.mixer < trace.spans,
+            ));
+        }
         if let Some((Outages { closed, open }, recovery)) = &self.outages {
             checks.extend([
                 (
@@ -184,6 +201,8 @@ mod tests {
         });
         summary.edit_to_enforcement = Some(Duration::from_millis(90));
         summary.stock = Some(Stock { requests: 5, allowed: 3, denied: 1, limited: 1 });
+        let id = "80f198ee56343ba864fe8b2a57d3eff7".to_owned();
+        summary.trace = Some(Trace { id, spans: 3, mixer: 1, mesh: 1 });
         let closed = Outage {
             requests: 5,
             status_503: 5,
@@ -216,7 +235,7 @@ mod tests {
 
     #[test]
     fn each_figure_that_is_off_fails_the_run() {
-        let mangle: [fn(&mut Summary); 10] = [
+        let mangle: [fn(&mut Summary); 11] = [
             |s| s.traffic.allowed += 1,
             |s| s.traffic.check_calls += 1,
             |s| s.traffic.l2_hits = 0,
@@ -225,6 +244,7 @@ mod tests {
             |s| s.traffic.prometheus_requests_total += 1,
             |s| s.edit_to_enforcement = Some(EDIT_LIMIT),
             |s| s.stock.as_mut().unwrap().allowed = 4,
+            |s| s.trace.as_mut().unwrap().mesh = 0,
             |s| s.outages.as_mut().unwrap().0.closed.upstream_requests = 1,
             |s| s.outages.as_mut().unwrap().1.allowed = 4,
         ];

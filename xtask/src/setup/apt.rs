@@ -34,6 +34,20 @@ pub(crate) fn install(step: &mut Step, packages: &[&str], log: &Path) -> Result<
     run(step, &[&install, packages].concat(), log)
 }
 
+/// The packages that installing `package` would add to this machine, itself included.
+///
+/// # Errors
+/// When there is no `apt-get`, or no such package.
+pub(crate) fn lacking(package: &str) -> Result<Vec<String>> {
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "--simulate", "--no-install-recommends", package]);
+    let plan = answer(&mut apt).with_context(|| format!("apt-get has no plan for {package}"))?;
+    let added = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
+    let added: Vec<String> = added.map(str::to_owned).collect();
+    ensure!(!added.is_empty(), "{package} is installed already, but not where programs are");
+    Ok(added)
+}
+
 /// Downloads packages and unpacks them into `folder`, which is emptied first. Nothing is installed, so
 /// nothing runs as a service afterwards and no rights are needed.
 ///

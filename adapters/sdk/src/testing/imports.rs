@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::host::counters::{Failure, Grant, Request};
 use crate::host::lists::Source;
 use crate::host::log::Level;
+use crate::host::metrics::{Definition, Exemplar, Options};
 use crate::host::outbound::{Message, SendError, Target};
 use crate::host::workloads::Pod;
 
@@ -16,9 +17,10 @@ thread_local! {
 struct Recorded {
     messages: Vec<(Level, String)>,
     lines: String,
-    metrics: Vec<metrics::Definition>,
+    metrics: Vec<(Definition, Options)>,
     series: Vec<String>,
     samples: BTreeMap<String, Vec<f64>>,
+    exemplars: Vec<(String, Exemplar)>,
     requests: Vec<Request>,
     decisions: VecDeque<Result<Grant, Failure>>,
     now: i64,
@@ -43,6 +45,16 @@ pub fn lines() -> String {
 /// The samples of each series, as `name{label="value"}`.
 pub fn samples() -> BTreeMap<String, Vec<f64>> {
     HOST.with_borrow(|host| host.samples.clone())
+}
+
+/// The exemplars of samples that were taken, each with its series, oldest first.
+pub fn exemplars() -> Vec<(String, Exemplar)> {
+    HOST.with_borrow(|host| host.exemplars.clone())
+}
+
+/// The metrics that were defined, in the order of their ids.
+pub fn metrics_defined() -> Vec<(Definition, Options)> {
+    HOST.with_borrow(|host| host.metrics.clone())
 }
 
 /// What counters were asked for, oldest first.
@@ -188,13 +200,17 @@ pub(crate) mod outbound {
 
 pub(crate) mod metrics {
     use super::HOST;
-    pub(crate) use crate::host::metrics::{Definition, Kind, Sample};
+    use crate::host::metrics::{Definition, Exemplar, Kind, Options, Sample};
 
     pub(crate) fn define(definition: &Definition) -> Result<u32, String> {
+        define_with(definition, Options { native_histogram: None, exemplars: false })
+    }
+
+    pub(crate) fn define_with(definition: &Definition, options: Options) -> Result<u32, String> {
         HOST.with_borrow_mut(|host| {
-            let there = host.metrics.iter().position(|metric| metric.name == definition.name);
+            let there = host.metrics.iter().position(|(metric, _)| metric.name == definition.name);
             let id = there.unwrap_or_else(|| {
-                host.metrics.push(definition.clone());
+                host.metrics.push((definition.clone(), options));
                 host.metrics.len() - 1
             });
             u32::try_from(id).map_err(|error| error.to_string())
@@ -203,7 +219,7 @@ pub(crate) mod metrics {
 
     pub(crate) fn intern(metric: u32, label_values: &[Vec<String>]) -> Vec<u32> {
         HOST.with_borrow_mut(|host| {
-            let Definition { name, labels, .. } = &host.metrics[metric as usize];
+            let (Definition { name, labels, .. }, _) = &host.metrics[metric as usize];
             let mut ids = Vec::new();
             for values in label_values {
                 assert_eq!(labels.len(), values.len(), "one value for each label of {name}");
@@ -216,17 +232,25 @@ pub(crate) mod metrics {
     }
 
     pub(crate) fn update(samples: &[Sample]) -> Vec<u32> {
+        update_with(samples, &[])
+    }
+
+    pub(crate) fn update_with(samples: &[Sample], exemplars: &[Exemplar]) -> Vec<u32> {
         HOST.with_borrow_mut(|host| {
             let mut refused = Vec::new();
             for (position, sample) in (0..).zip(samples) {
                 let series = &host.series[sample.series as usize];
                 let name = series.split('{').next();
-                let metric = host.metrics.iter().find(|metric| Some(metric.name.as_str()) == name);
+                let named = |(metric, _): &&(Definition, _)| Some(metric.name.as_str()) == name;
+                let metric = host.metrics.iter().find(named).map(|(metric, _)| metric);
                 let is_counter = metric.is_some_and(|metric| metric.kind == Kind::Counter);
                 if is_counter && (sample.value.is_nan() || sample.value < 0.0) {
                     refused.push(position);
                     continue;
                 }
+                let of_sample = exemplars.iter().filter(|exemplar| exemplar.sample == position);
+                let of_series = of_sample.map(|exemplar| (series.clone(), exemplar.clone()));
+                host.exemplars.extend(of_series);
                 host.samples.entry(series.clone()).or_default().push(sample.value);
             }
             refused

@@ -10,6 +10,6 @@ pub use crate::bindings::base::exports::mixmesh::adapter::lifecycle::Instance as
 pub use self::calls::{endpoint, map_property, property};
 pub use self::handler::{TestHandler, TestSpan, instance};
 pub use self::imports::{
-    counter_requests, decide_next, lines, messages, refuse_messages, samples, sent, set_document,
-    set_now, set_pods, sources, targets,
+    counter_requests, decide_next, exemplars, lines, messages, metrics_defined, refuse_messages,
+    samples, sent, set_document, set_now, set_pods, sources, targets,
 };

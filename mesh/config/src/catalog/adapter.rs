@@ -21,6 +21,8 @@ pub enum CompiledAdapter {
     Noop,
     /// Lets requests pass by policies in Rego.
     Opa,
+    /// Sends metrics, log entries and spans to an OpenTelemetry collector.
+    Otlp,
     /// Exposes metrics to Prometheus.
     Prometheus,
     /// Lets requests pass by roles and their bindings; the name of Istio up to 1.2.
@@ -31,6 +33,8 @@ pub enum CompiledAdapter {
     StatsD,
     /// Writes log entries and metrics to the process's output.
     Stdio,
+    /// Sends spans to Zipkin.
+    Zipkin,
 }
 
 /// The parameters' field names of an adapter, as far as reading YAML must know them.
@@ -46,7 +50,7 @@ pub(crate) struct ParamNames {
 
 impl CompiledAdapter {
     /// All adapters, by name.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Authz,
         Self::Denier,
         Self::DogStatsD,
@@ -57,11 +61,13 @@ impl CompiledAdapter {
         Self::MemQuota,
         Self::Noop,
         Self::Opa,
+        Self::Otlp,
         Self::Prometheus,
         Self::Rbac,
         Self::RedisQuota,
         Self::StatsD,
         Self::Stdio,
+        Self::Zipkin,
     ];
 
     /// The name in configuration.
@@ -77,11 +83,13 @@ impl CompiledAdapter {
             Self::MemQuota => "memquota",
             Self::Noop => "noop",
             Self::Opa => "opa",
+            Self::Otlp => "otlp",
             Self::Prometheus => "prometheus",
             Self::Rbac => "rbac",
             Self::RedisQuota => "redisquota",
             Self::StatsD => "statsd",
             Self::Stdio => "stdio",
+            Self::Zipkin => "zipkin",
         }
     }
 
@@ -102,9 +110,9 @@ impl CompiledAdapter {
     }
 
     /// Whether the older spelling has a kind of this name. Istio ran `keyval` in a process of its own,
-    /// and `authz` is ours, so there was none.
+    /// and `authz` and `otlp` are ours, so there was none.
     pub(crate) const fn is_kind(self) -> bool {
-        !matches!(self, Self::Authz | Self::KeyVal)
+        !matches!(self, Self::Authz | Self::KeyVal | Self::Otlp)
     }
 
     /// Parameters that have a value under this name when they are not set: what tells adapters apart that
@@ -212,6 +220,42 @@ impl CompiledAdapter {
                 booleans: &["fail_close"],
                 texts: &["policy", "check_method", "data_url"],
             },
+            Self::Otlp => ParamNames {
+                compound: &[
+                    "metrics_endpoint",
+                    "logs_endpoint",
+                    "traces_endpoint",
+                    "ca_file",
+                    "flush_duration",
+                    "max_request_bytes",
+                    "service_name",
+                    "resource_attributes",
+                    "attribute_names",
+                    "instance_name",
+                    "trace_id",
+                    "span_id",
+                    "severity_levels",
+                ],
+                booleans: &[],
+                texts: &[
+                    "endpoint",
+                    "metrics_endpoint",
+                    "logs_endpoint",
+                    "traces_endpoint",
+                    "ca_file",
+                    "headers",
+                    "service_name",
+                    "resource_attributes",
+                    "attribute_names",
+                    "instance_name",
+                    "name",
+                    "description",
+                    "unit",
+                    "body",
+                    "trace_id",
+                    "span_id",
+                ],
+            },
             Self::Prometheus => ParamNames {
                 compound: &[
                     "metrics_expiration_policy",
@@ -224,9 +268,21 @@ impl CompiledAdapter {
                     "explicit_buckets",
                     "num_finite_buckets",
                     "growth_factor",
+                    "native_histogram",
+                    "bucket_factor",
+                    "max_buckets",
+                    "zero_threshold",
                 ],
                 booleans: &[],
-                texts: &["name", "namespace", "instance_name", "description", "label_names"],
+                texts: &[
+                    "name",
+                    "namespace",
+                    "instance_name",
+                    "description",
+                    "label_names",
+                    "dimension",
+                    "label",
+                ],
             },
             Self::RedisQuota => ParamNames {
                 compound: &[
@@ -254,6 +310,11 @@ impl CompiledAdapter {
                 ],
                 booleans: &["output_as_json"],
                 texts: &["output_path"],
+            },
+            Self::Zipkin => ParamNames {
+                compound: &["sample_probability", "ca_file"],
+                booleans: &["gzip"],
+                texts: &["url", "ca_file"],
             },
         }
     }

@@ -1,10 +1,10 @@
 use std::fmt;
 
 use adapter_host::{
-    CallError, FailedElement, Handler, InstanceIndex, LogBatch, MetricBatch, QuotaRequest,
-    Template, Variety,
+    AdapterValue, CallError, ColumnBatch, ColumnTemplate, FailedElement, Handler, InstanceIndex,
+    MetricBatch, QuotaRequest, Template, Variety,
 };
-use mesh_attributes::{OwnedValue, Timestamp};
+use mesh_attributes::{OwnedValue, Timestamp, ValueType};
 use mesh_config::Origin;
 
 use super::answer::{Answer, Expected};
@@ -157,32 +157,55 @@ impl Call {
                     let declared = values.declared(instance);
                     let dimensions: Vec<_> = declared.iter().map(OwnedValue::borrow).collect();
                     let value = values.get("value").map(OwnedValue::borrow);
-                    let value = value.unwrap_or(adapter_host::AdapterValue::Int64(0));
+                    let value = value.unwrap_or(AdapterValue::Int64(0));
                     batch.push(element, self.instance, &dimensions, value);
                 }
                 handler.report_metrics(&batch).await
             }
             Template::LogEntry => {
-                let mut batch = LogBatch::new();
-                for (element, values) in elements {
-                    let declared = values.declared(instance);
-                    let variables: Vec<_> = declared.iter().map(OwnedValue::borrow).collect();
-                    let severity = match values.get("severity") {
-                        Some(OwnedValue::String(severity)) => severity,
-                        _ => "",
-                    };
-                    let timestamp = match values.get("timestamp") {
-                        Some(OwnedValue::Timestamp(time)) => *time,
-                        _ => Timestamp::default(),
-                    };
-                    batch.push(element, self.instance, severity, timestamp, &variables);
-                }
-                handler.report_log_entries(&batch).await
+                self.report_columns(ColumnTemplate::LogEntry, handler, instance).await
             }
-            _ => {
+            Template::TraceSpan => {
+                self.report_columns(ColumnTemplate::TraceSpan, handler, instance).await
+            }
+            Template::Edge => self.report_columns(ColumnTemplate::Edge, handler, instance).await,
+            Template::ReportNothing => {
                 let count = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
                 handler.report_nothing(self.instance, count).await.map(|()| Vec::new())
             }
+            // The suite lets reports through to instances of these templates alone.
+            _ => {
+                Err(CallError::NoSuchInstance { variety: Variety::Report, index: self.instance.0 })
+            }
         }
+    }
+
+    async fn report_columns(
+        &self,
+        template: ColumnTemplate,
+        handler: &Handler,
+        instance: &Instance,
+    ) -> Result<Vec<FailedElement>, CallError> {
+        let mut batch = ColumnBatch::new(template);
+        for (element, values) in (0..).zip(&self.values) {
+            let own = template.fields().iter();
+            let own = own
+                .map(|(name, of)| values.get(name).map_or_else(|| zero(*of), OwnedValue::borrow));
+            let declared = values.declared(instance);
+            let values: Vec<_> = own.chain(declared.iter().map(OwnedValue::borrow)).collect();
+            batch.push(element, self.instance, &values);
+        }
+        handler.report_columns(&batch).await
+    }
+}
+
+/// What a field is that a case leaves out; the templates' own fields are of these types.
+fn zero(of: ValueType) -> AdapterValue<'static> {
+    match of {
+        ValueType::Int64 => AdapterValue::Int64(0),
+        ValueType::Bool => AdapterValue::Bool(false),
+        ValueType::Timestamp => AdapterValue::Timestamp(Timestamp::default()),
+        ValueType::IpAddress => AdapterValue::Bytes(&[]),
+        _ => AdapterValue::String(""),
     }
 }

@@ -16,8 +16,10 @@ mod server;
 mod suite;
 mod value;
 
+pub(crate) use self::answer::Answer;
 pub(crate) use self::call::Call;
 pub(crate) use self::capture::Capture;
+pub(crate) use self::instance::Instance;
 pub(crate) use self::odd::Odd;
 pub(crate) use self::run::Runner;
 pub(crate) use self::server::Servers;

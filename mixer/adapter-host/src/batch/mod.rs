@@ -1,19 +1,22 @@
 //! Batches of report instances on their way to an adapter.
 
-mod columns;
+mod call;
+mod column;
+mod column_template;
 mod interner;
 mod key;
-mod log;
 mod metric;
+mod rows;
 mod texts;
 
 use std::fmt;
 
 use mesh_attributes::{StringMap, Timestamp};
 
+pub use self::column_template::ColumnTemplate;
 pub(crate) use self::interner::SeriesInterner;
-pub use self::log::LogBatch;
 pub use self::metric::MetricBatch;
+pub use self::rows::ColumnBatch;
 
 /// An element of a batch that was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -290,6 +290,8 @@ impl GuestExports {
             lifecycle: component.exports.lifecycle.load(&mut *store, instance)?,
             metric: find!(metric),
             logentry: find!(logentry),
+            tracespan: find!(tracespan),
+            edge: find!(edge),
             checknothing: find!(checknothing),
             listentry: find!(listentry),
             reportnothing: find!(reportnothing),

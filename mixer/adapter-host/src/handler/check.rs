@@ -109,6 +109,8 @@ impl Handler {
             }
             Template::Metric
             | Template::LogEntry
+            | Template::TraceSpan
+            | Template::Edge
             | Template::ReportNothing
             | Template::Quota
             | Template::Kubernetes

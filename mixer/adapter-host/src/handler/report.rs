@@ -4,7 +4,10 @@ use super::Handler;
 use super::lease::until;
 use crate::bindings::mixmesh::adapter::types;
 use crate::guest_text::cut;
-use crate::{CallError, FailedElement, InstanceIndex, LogBatch, MetricBatch, Template, Variety};
+use crate::{
+    CallError, ColumnBatch, ColumnTemplate, FailedElement, InstanceIndex, MetricBatch, Template,
+    Variety,
+};
 
 impl Handler {
     /// Hands metric instances to the adapter: once, in one call as a rule and in several when they would
@@ -52,13 +55,13 @@ impl Handler {
         self.count(failed)
     }
 
-    /// Hands log entries to the adapter, as [`Self::report_metrics`] does with metrics.
+    /// Hands log entries, spans or edges to the adapter, as [`Self::report_metrics`] does with metrics.
     ///
     /// # Errors
     /// As there.
-    pub async fn report_log_entries(
+    pub async fn report_columns(
         &self,
-        batch: &LogBatch,
+        batch: &ColumnBatch,
     ) -> Result<Vec<FailedElement>, CallError> {
         let mut failed = Failed::default();
         for call in batch.calls(&self.spec.instances, &mut failed.elements) {
@@ -71,10 +74,26 @@ impl Handler {
             };
             let deadline = lease.deadline;
             let guest = lease.guest();
-            let interface = guest.exports.logentry.as_ref().expect("instances match the exports");
-            let store = &mut guest.store;
-            let outcome = call.call(async |batch| interface.call_report(store, batch).await);
-            let outcome = until(deadline, outcome).await;
+            let (exports, store) = (&guest.exports, &mut guest.store);
+            // Handlers are built only with instances of templates that the component exports.
+            let matches = "instances match the exports";
+            let outcome = match batch.template() {
+                ColumnTemplate::LogEntry => {
+                    let interface = exports.logentry.as_ref().expect(matches);
+                    let outcome = call.log_entries(async |b| interface.call_report(store, b).await);
+                    until(deadline, outcome).await
+                }
+                ColumnTemplate::TraceSpan => {
+                    let interface = exports.tracespan.as_ref().expect(matches);
+                    let outcome = call.spans(async |b| interface.call_report(store, b).await);
+                    until(deadline, outcome).await
+                }
+                ColumnTemplate::Edge => {
+                    let interface = exports.edge.as_ref().expect(matches);
+                    let outcome = call.edges(async |b| interface.call_report(store, b).await);
+                    until(deadline, outcome).await
+                }
+            };
             match lease.finish(outcome) {
                 Ok(refused) => failed.elements.extend(handed_over(refused, call.elements())),
                 Err(cause) => failed.rest(call.elements(), &cause)?,

@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use wasmtime::{Result, bail};
 
 use crate::bindings::mixmesh::host::metrics::{self, Kind, Sample};
 use crate::guest::GuestState;
-use crate::series::{Definition, MetricKind, SeriesHandle};
+use crate::series::{Definition, Draft, Exemplar, MetricKind, NativeLayout, SeriesHandle};
 
 /// Ids that one component instance may hold. The host's own series are limited for the handler; this
 /// bounds what a guest that never forgets costs.
@@ -19,19 +19,34 @@ pub(crate) struct SeriesTable {
 
 impl metrics::Host for GuestState {
     fn define(&mut self, definition: metrics::Definition) -> Result<Result<u32, String>> {
+        self.define_with(definition, metrics::Options { native_histogram: None, exemplars: false })
+    }
+
+    fn define_with(
+        &mut self,
+        definition: metrics::Definition,
+        options: metrics::Options,
+    ) -> Result<Result<u32, String>> {
         let kind = match definition.kind {
             Kind::Counter => MetricKind::Counter,
             Kind::Gauge => MetricKind::Gauge,
             Kind::Histogram => MetricKind::Histogram,
         };
-        let checked = Definition::new(
-            &definition.name,
-            &definition.help,
+        let native = options.native_histogram.map(|native| NativeLayout {
+            schema: native.schema,
+            max_buckets: native.max_buckets,
+            zero_threshold: native.zero_threshold,
+        });
+        let checked = Definition::new(&Draft {
+            name: &definition.name,
+            help: &definition.help,
             kind,
-            &definition.buckets,
-            &definition.labels,
-            definition.expiry.map(Duration::from_nanos),
-        );
+            buckets: &definition.buckets,
+            labels: &definition.labels,
+            expiry: definition.expiry.map(Duration::from_nanos),
+            native,
+            exemplars: options.exemplars,
+        });
         Ok(match checked {
             Ok(checked) => self.surroundings.series.define(checked),
             Err(wrong) => Err(wrong.to_string()),
@@ -56,14 +71,24 @@ impl metrics::Host for GuestState {
     }
 
     fn update(&mut self, samples: Vec<Sample>) -> Result<Vec<u32>> {
+        self.update_with(samples, Vec::new())
+    }
+
+    fn update_with(
+        &mut self,
+        samples: Vec<Sample>,
+        exemplars: Vec<metrics::Exemplar>,
+    ) -> Result<Vec<u32>> {
         let series = &self.surroundings.series;
         let now = series.now();
+        let mut exemplars = Exemplars::new(exemplars);
         let mut refused = Vec::new();
         for (position, sample) in (0..).zip(samples) {
             let Some(handle) = self.interned.get_mut(sample.series) else {
                 bail!("the adapter updated series {}, which it has not interned", sample.series);
             };
-            if series.apply(handle, sample.value, now).is_err() {
+            let exemplar = exemplars.of(position, sample.value);
+            if series.apply(handle, sample.value, exemplar, now).is_err() {
                 refused.push(position);
             }
         }
@@ -75,6 +100,29 @@ impl metrics::Host for GuestState {
             self.interned.remove(id);
         }
         Ok(())
+    }
+}
+
+/// The exemplars of a list of samples, to be asked for in the samples' order.
+struct Exemplars {
+    /// Sorted by position, the first one last.
+    rest: Vec<metrics::Exemplar>,
+    at: SystemTime,
+}
+
+impl Exemplars {
+    fn new(mut given: Vec<metrics::Exemplar>) -> Self {
+        given.sort_by_key(|exemplar| std::cmp::Reverse(exemplar.sample));
+        Self { rest: given, at: SystemTime::now() }
+    }
+
+    /// The one of the sample at `position`; of several the last.
+    fn of(&mut self, position: u32, value: f64) -> Option<Exemplar> {
+        let mut found = None;
+        while let Some(next) = self.rest.pop_if(|next| next.sample <= position) {
+            found = Exemplar::new(next.labels, value, self.at);
+        }
+        found
     }
 }
 

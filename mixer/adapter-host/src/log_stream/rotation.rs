@@ -16,10 +16,13 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// Renames `path` to `<stem>-<time>.<extension>` and removes what is too old or too much. The caller
-    /// then opens `path` anew.
-    pub(super) fn put_aside(&self, path: &Path, now: SystemTime) -> io::Result<()> {
-        fs::rename(path, free_name(path, now))?;
+    /// Renames `path` to `<stem>-<time>.<extension>`. The caller then opens `path` anew.
+    pub(super) fn put_aside(path: &Path, now: SystemTime) -> io::Result<()> {
+        fs::rename(path, free_name(path, now))
+    }
+
+    /// Removes the files put aside that are too old or too many.
+    pub(super) fn remove_old(&self, path: &Path, now: SystemTime) -> io::Result<()> {
         let mut aside = put_aside_before(path)?;
         // Names sort by time; the newest stay.
         aside.sort_unstable();
@@ -111,6 +114,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
 mod tests {
     use super::*;
 
+    fn rotate(rotation: &Rotation, path: &Path, now: SystemTime) {
+        Rotation::put_aside(path, now).unwrap();
+        rotation.remove_old(path, now).unwrap();
+    }
+
     #[test]
     fn names_carry_the_time() {
         assert_eq!(timestamp(0), "1970-01-01T00-00-00.000");
@@ -130,7 +138,7 @@ mod tests {
         let start = SystemTime::now();
         for second in 0..4 {
             fs::write(&path, second.to_string()).unwrap();
-            rotation.put_aside(&path, start + Duration::from_secs(second)).unwrap();
+            rotate(&rotation, &path, start + Duration::from_secs(second));
         }
         let mut aside = put_aside_before(&path).unwrap();
         aside.sort_unstable();
@@ -146,13 +154,13 @@ mod tests {
         let path = folder.path().join("access");
         let rotation = Rotation { max_bytes: 1, max_age: Duration::from_secs(60), max_files: 10 };
         fs::write(&path, "old").unwrap();
-        rotation.put_aside(&path, SystemTime::now()).unwrap();
+        rotate(&rotation, &path, SystemTime::now());
         fs::write(&path, "new").unwrap();
         fs::File::open(&path)
             .unwrap()
             .set_modified(SystemTime::now() + Duration::from_secs(90))
             .unwrap();
-        rotation.put_aside(&path, SystemTime::now() + Duration::from_secs(90)).unwrap();
+        rotate(&rotation, &path, SystemTime::now() + Duration::from_secs(90));
         let aside = put_aside_before(&path).unwrap();
         assert_eq!(aside.len(), 1);
         assert_eq!(fs::read_to_string(&aside[0]).unwrap(), "new");

@@ -87,18 +87,22 @@ impl LogStream {
             let mut works = true;
             for lines in lines {
                 let outcome = writer.write(lines.as_bytes());
-                written.fetch_sub(lines.len(), Ordering::Relaxed);
                 match outcome {
-                    Ok(()) => works = true,
+                    Ok(()) if works => {}
+                    Ok(()) => {
+                        works = true;
+                        tracing::info!(stream = %writer, "log lines of an adapter are written again");
+                    }
                     Err(error) => {
                         lost.fetch_add(1, Ordering::Relaxed);
                         // Once for each outage: a full disk fails for each batch.
                         if works {
-                            tracing::error!(?writer, %error, "log lines of an adapter are lost: the stream cannot be written");
+                            tracing::error!(stream = %writer, %error, "log lines of an adapter are lost: the stream cannot be written");
                         }
                         works = false;
                     }
                 }
+                written.fetch_sub(lines.len(), Ordering::Relaxed);
             }
             // Nobody listens when the close did not wait to the end.
             let _ = end.try_send(());
@@ -209,5 +213,65 @@ mod tests {
     fn a_folder_that_is_not_there_is_an_error_when_opening() {
         let missing = file(PathBuf::from("/nowhere/at/all.log"), None);
         assert!(LogStreams::default().open(&missing).is_err());
+    }
+
+    /// Waits until the writing thread has done with everything so far.
+    fn settle(stream: &LogStream) {
+        while stream.queued_bytes.load(Ordering::Relaxed) > 0 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_full_disk_loses_lines_by_count_and_writing_goes_on_when_there_is_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        // Has no room, ever.
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let stream = LogStreams::default().open(&file(path.clone(), None)).unwrap();
+        for line in ["lost\n", "lost too\n"] {
+            stream.write(line.to_owned()).unwrap();
+        }
+        settle(&stream);
+        assert_eq!(stream.lost_writes(), 2);
+        fs::remove_file(&path).unwrap();
+        stream.write("kept\n".to_owned()).unwrap();
+        settle(&stream);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "kept\n");
+        assert_eq!(stream.lost_writes(), 2);
+    }
+
+    #[test]
+    fn a_file_that_somebody_moves_away_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("a.log"), folder.path().join("a.1"));
+        let stream = LogStreams::default().open(&file(path.clone(), None)).unwrap();
+        stream.write("old\n".to_owned()).unwrap();
+        settle(&stream);
+        fs::rename(&path, &moved).unwrap();
+        stream.write("new\n".to_owned()).unwrap();
+        drop(stream);
+        assert_eq!(fs::read_to_string(&moved).unwrap(), "old\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_put_aside_comes_back_when_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let (logs, gone) = (folder.path().join("logs"), folder.path().join("gone"));
+        fs::create_dir(&logs).unwrap();
+        let path = logs.join("a.log");
+        let stream = LogStreams::default().open(&file(path.clone(), Some(10))).unwrap();
+        stream.write("first\n".to_owned()).unwrap();
+        settle(&stream);
+        fs::rename(&logs, &gone).unwrap();
+        stream.write("second\n".to_owned()).unwrap();
+        settle(&stream);
+        assert_eq!(stream.lost_writes(), 1);
+        fs::rename(&gone, &logs).unwrap();
+        stream.write("third\n".to_owned()).unwrap();
+        drop(stream);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "third\n");
+        assert_eq!(fs::read_dir(&logs).unwrap().count(), 2);
     }
 }

@@ -1,9 +1,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::definition::{Definition, MetricKind};
+use super::exemplar::{Exemplar, Exemplars};
+use super::histogram::Histogram;
+
 /// The number behind a series.
 #[derive(Debug)]
 pub(super) enum Cell {
-    Counter(Float),
+    Counter(Counter),
     Gauge(Float),
     Histogram(Histogram),
 }
@@ -12,37 +16,66 @@ pub(super) enum Cell {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadSample;
 
+/// A total, with the last sample that had an exemplar.
+#[derive(Debug)]
+pub(super) struct Counter {
+    total: Float,
+    exemplars: Exemplars,
+}
+
 /// A double that threads add to.
 #[derive(Debug, Default)]
 pub(super) struct Float(AtomicU64);
 
-/// Counts by bucket, not cumulative; the last bucket has no upper bound.
-#[derive(Debug)]
-pub(super) struct Histogram {
-    counts: Box<[AtomicU64]>,
-    sum: Float,
-}
-
 impl Cell {
-    /// `bounds` are those of the definition.
-    pub(super) fn apply(&self, sample: f64, bounds: &[f64]) -> Result<(), BadSample> {
+    pub(super) fn new(definition: &Definition) -> Self {
+        match definition.kind() {
+            MetricKind::Counter => Self::Counter(Counter {
+                total: Float::default(),
+                exemplars: Exemplars::new(usize::from(definition.exemplars())),
+            }),
+            MetricKind::Gauge => Self::Gauge(Float::default()),
+            MetricKind::Histogram => Self::Histogram(Histogram::new(definition)),
+        }
+    }
+
+    /// `definition` is that which the cell was made of. A sample that is not taken leaves no exemplar.
+    pub(super) fn apply(
+        &self,
+        sample: f64,
+        exemplar: Option<Exemplar>,
+        definition: &Definition,
+    ) -> Result<(), BadSample> {
         match self {
-            Self::Counter(total) => {
+            Self::Counter(counter) => {
                 // NaN would stay for ever.
                 if sample.is_nan() || sample < 0.0 {
                     return Err(BadSample);
                 }
-                total.add(sample);
+                counter.total.add(sample);
+                if let Some(exemplar) = exemplar {
+                    counter.exemplars.set(0, exemplar);
+                }
             }
             Self::Gauge(last) => last.set(sample),
             Self::Histogram(histogram) => {
                 if sample.is_nan() {
                     return Err(BadSample);
                 }
-                histogram.observe(sample, bounds);
+                histogram.observe(sample, exemplar, definition.buckets());
             }
         }
         Ok(())
+    }
+}
+
+impl Counter {
+    pub(super) fn total(&self) -> f64 {
+        self.total.value()
+    }
+
+    pub(super) fn exemplar(&self) -> Option<Exemplar> {
+        self.exemplars.all().first().cloned().flatten()
     }
 }
 
@@ -55,35 +88,10 @@ impl Float {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
 
-    fn add(&self, value: f64) {
+    pub(super) fn add(&self, value: f64) {
         let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
         // Never fails: `add` always gives a value.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-    }
-}
-
-impl Histogram {
-    pub(super) fn new(bounds: &[f64]) -> Self {
-        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { counts, sum: Float::default() }
-    }
-
-    fn observe(&self, sample: f64, bounds: &[f64]) {
-        let bucket = bounds.partition_point(|bound| *bound < sample);
-        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        self.sum.add(sample);
-    }
-
-    pub(super) fn sum(&self) -> f64 {
-        self.sum.value()
-    }
-
-    /// The counts up to each bound and, last, in all.
-    pub(super) fn cumulative(&self) -> impl Iterator<Item = u64> {
-        self.counts.iter().scan(0, |total, count| {
-            *total += count.load(Ordering::Relaxed);
-            Some(*total)
-        })
     }
 }
 
@@ -93,23 +101,14 @@ mod tests {
 
     #[test]
     fn counter_takes_no_negative_sample_and_no_nan() {
-        let counter = Cell::Counter(Float::default());
-        counter.apply(2.5, &[]).unwrap();
+        let definition = Definition::example("m", MetricKind::Counter);
+        let cell = Cell::new(&definition);
+        cell.apply(2.5, None, &definition).unwrap();
         for bad in [-1.0, f64::NAN, f64::NEG_INFINITY] {
-            assert_eq!(counter.apply(bad, &[]), Err(BadSample));
+            assert_eq!(cell.apply(bad, None, &definition), Err(BadSample));
         }
-        let Cell::Counter(total) = counter else { unreachable!() };
-        assert_eq!(total.value(), 2.5);
-    }
-
-    #[test]
-    fn a_sample_on_a_bound_belongs_to_the_bucket_below() {
-        let bounds = [1.0, 2.0];
-        let histogram = Histogram::new(&bounds);
-        for sample in [0.5, 1.0, 1.5, 2.0, 3.0, f64::INFINITY] {
-            histogram.observe(sample, &bounds);
-        }
-        assert_eq!(histogram.cumulative().collect::<Vec<_>>(), [2, 4, 6]);
+        let Cell::Counter(counter) = cell else { unreachable!() };
+        assert_eq!(counter.total(), 2.5);
     }
 
     #[test]

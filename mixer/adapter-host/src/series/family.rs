@@ -3,16 +3,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use super::cell::{BadSample, Cell, Float, Histogram};
-use super::definition::{Definition, MetricKind};
+use super::cell::{BadSample, Cell};
+use super::definition::Definition;
+use super::exemplar::Exemplar;
+use super::labels;
 use super::quota::Quota;
-use super::text;
 
 /// The label value of the series that takes what a handler's limit has no room for.
 const OVERFLOW: &str = "__overflow__";
 
-/// A metric with its series, by their labels as they stand in the text: escaping keeps different values
-/// different, so the text is a key as good as the values, and there is nothing left to do for a scrape.
+/// A metric with its series, by their labels as they stand in the text.
 #[derive(Debug)]
 pub(super) struct Family {
     definition: Definition,
@@ -50,37 +50,32 @@ impl Family {
         quota: &Arc<Quota>,
         now: u64,
     ) -> Arc<Series> {
-        let mut labels = String::new();
-        text::write_labels(&mut labels, self.definition.labels(), values);
-        self.intern_labels(labels.into(), quota, now)
+        let mut text = String::new();
+        labels::write(&mut text, self.definition.labels(), values);
+        self.intern_labels(text.into(), quota, now)
     }
 
     fn intern_labels(&self, labels: Arc<str>, quota: &Arc<Quota>, now: u64) -> Arc<Series> {
         if let Some(found) = self.series.get(&labels) {
             return Arc::clone(&found);
         }
-        let bytes = labels.len();
+        let bytes = self.definition.series_bytes(&labels);
         if quota.try_take(bytes) || (self.expire(now) > 0 && quota.try_take(bytes)) {
             let room = Some((Arc::clone(quota), bytes));
             return self.insert(labels, room, now);
         }
         quota.count_overflow();
-        let mut labels = String::new();
+        let mut text = String::new();
         let values = vec![OVERFLOW; self.definition.labels().len()];
-        text::write_labels(&mut labels, self.definition.labels(), &values);
-        self.insert(labels.into(), None, now)
+        labels::write(&mut text, self.definition.labels(), &values);
+        self.insert(text.into(), None, now)
     }
 
     /// When another thread was faster, its series is taken and the new one gives its room back.
     fn insert(&self, labels: Arc<str>, room: Option<(Arc<Quota>, usize)>, now: u64) -> Arc<Series> {
-        let cell = match self.definition.kind() {
-            MetricKind::Counter => Cell::Counter(Float::default()),
-            MetricKind::Gauge => Cell::Gauge(Float::default()),
-            MetricKind::Histogram => Cell::Histogram(Histogram::new(self.definition.buckets())),
-        };
         let fresh = Arc::new(Series {
             labels: Arc::clone(&labels),
-            cell,
+            cell: Cell::new(&self.definition),
             touched: AtomicU64::new(now),
             gone: AtomicBool::new(false),
             room,
@@ -94,6 +89,7 @@ impl Family {
         &self,
         series: &mut Arc<Series>,
         sample: f64,
+        exemplar: Option<Exemplar>,
         quota: &Arc<Quota>,
         now: u64,
     ) -> Result<(), BadSample> {
@@ -104,7 +100,7 @@ impl Family {
                 *series = self.intern_labels(Arc::clone(&series.labels), quota, now);
             }
         }
-        series.cell.apply(sample, self.definition.buckets())
+        series.cell.apply(sample, exemplar, &self.definition)
     }
 
     /// Removes the series that had no sample for the definition's expiry, and says how many.
@@ -132,18 +128,23 @@ impl Family {
         self.series.len()
     }
 
-    /// Appends the family in the text format. Costs a sort of the series.
-    pub(super) fn encode(&self, out: &mut String) {
+    /// The series, sorted by their labels.
+    pub(super) fn sorted(&self) -> Vec<Arc<Series>> {
         let mut series: Vec<_> =
             self.series.iter().map(|entry| Arc::clone(entry.value())).collect();
-        if series.is_empty() {
-            return;
-        }
         series.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        text::write_head(out, &self.definition);
-        for series in &series {
-            text::write_series(out, &self.definition, &series.labels, &series.cell);
-        }
+        series
+    }
+}
+
+impl Series {
+    /// As they stand in the text formats.
+    pub(super) fn labels(&self) -> &str {
+        &self.labels
+    }
+
+    pub(super) fn cell(&self) -> &Cell {
+        &self.cell
     }
 }
 

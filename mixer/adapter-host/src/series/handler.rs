@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::cell::BadSample;
 use super::definition::Definition;
+use super::exemplar::Exemplar;
 use super::family::{Family, Series};
 use super::quota::Quota;
 use super::store::SeriesStore;
@@ -51,6 +52,12 @@ impl HandlerSeries {
         if let Some(found) = find(&prepared) {
             return found;
         }
+        if let Some(other) = prepared.iter().find(|f| f.definition().overlaps(&definition)) {
+            let (name, other) = (definition.name(), other.definition().name());
+            return Err(format!(
+                "metric {name} cannot stand beside {other}: one is a histogram, which has samples of the other's name"
+            ));
+        }
         if prepared.len() >= MAX_METRICS {
             return Err(format!("a handler has {MAX_METRICS} metrics at most"));
         }
@@ -95,10 +102,11 @@ impl HandlerSeries {
         &self,
         handle: &mut SeriesHandle,
         sample: f64,
+        exemplar: Option<Exemplar>,
         now: u64,
     ) -> Result<(), BadSample> {
         let family = self.family(handle.metric).expect("a handle is made with a shown metric");
-        family.apply(&mut handle.series, sample, &self.quota, now)
+        family.apply(&mut handle.series, sample, exemplar, &self.quota, now)
     }
 
     /// Series held, and samples' series that found no room.

@@ -6,8 +6,15 @@
 
 mod cell;
 mod definition;
+mod exemplar;
 mod family;
+mod format;
 mod handler;
+mod histogram;
+mod labels;
+mod native;
+mod open_metrics;
+mod protobuf;
 mod quota;
 mod store;
 mod text;
@@ -15,6 +22,9 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::definition::{Definition, MetricKind};
+pub(crate) use self::definition::{Definition, Draft, MetricKind};
+pub(crate) use self::exemplar::Exemplar;
+pub use self::format::ScrapeFormat;
 pub(crate) use self::handler::{HandlerSeries, SeriesHandle};
+pub(crate) use self::native::NativeLayout;
 pub use self::store::SeriesStore;

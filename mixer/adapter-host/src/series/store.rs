@@ -3,8 +3,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use super::definition::Definition;
-use super::family::Family;
+use super::family::{Family, Series};
+use super::format::ScrapeFormat;
 use super::quota::Quota;
+use super::{open_metrics, protobuf, text};
 
 /// The series of all handlers of a process.
 #[derive(Debug)]
@@ -24,13 +26,15 @@ struct Claimed {
     handlers: Vec<Arc<str>>,
 }
 
-/// Another handler has defined the metric differently.
+/// A metric that cannot stand beside those that are there.
 #[derive(Debug, thiserror::Error)]
-#[error("metric {metric} is defined by handler {other} with another {what}")]
-pub(super) struct Conflict {
-    metric: Box<str>,
-    other: Arc<str>,
-    what: &'static str,
+pub(super) enum Conflict {
+    #[error("metric {metric} is defined by handler {other} with another {what}")]
+    Definition { metric: Box<str>, other: Arc<str>, what: &'static str },
+    #[error(
+        "metric {metric} cannot stand beside {there} of handler {other}: one is a histogram, which has samples of the other's name"
+    )]
+    Name { metric: Box<str>, there: Box<str>, other: Arc<str> },
 }
 
 impl Default for SeriesStore {
@@ -45,15 +49,33 @@ impl Default for SeriesStore {
 }
 
 impl SeriesStore {
-    /// Appends all series in Prometheus' text format, version 0.0.4. Equal contents give equal text:
-    /// metrics are sorted by name, series by labels. Expired series are removed first. Costs a sort of
-    /// the series of each metric.
-    pub fn encode_text(&self, out: &mut String) {
-        let now = self.now();
-        for family in self.families() {
-            family.expire(now);
-            family.encode(out);
+    /// All series in a format. Equal contents give equal pages: metrics are sorted by name, series by
+    /// labels. Expired series are removed first. Costs a sort of the series of each metric.
+    pub fn encode(&self, format: ScrapeFormat) -> Vec<u8> {
+        if format == ScrapeFormat::Protobuf {
+            let mut out = Vec::new();
+            self.each_family(|_, family, series| {
+                protobuf::write_family(&mut out, family.definition(), series);
+            });
+            return out;
         }
+        let mut out = String::new();
+        match format {
+            ScrapeFormat::OpenMetrics => {
+                self.each_family(|names, family, series| {
+                    let is_taken = |name: &str| names.binary_search(&name).is_ok();
+                    open_metrics::write_family(&mut out, family.definition(), series, is_taken);
+                });
+                out.push_str(open_metrics::END);
+            }
+            ScrapeFormat::Text | ScrapeFormat::Protobuf => self.encode_text(&mut out),
+        }
+        out.into_bytes()
+    }
+
+    /// Appends all series in Prometheus' text format, as [`Self::encode`] does.
+    pub fn encode_text(&self, out: &mut String) {
+        self.each_family(|_, family, series| text::write_family(out, family.definition(), series));
     }
 
     /// Says which handlers the configuration has that is about to be built. The metrics of others stand
@@ -99,14 +121,13 @@ impl SeriesStore {
         definition: Definition,
     ) -> Result<Arc<Family>, Conflict> {
         let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-        match families.get(definition.name()) {
-            None => Ok(Arc::new(Family::new(definition))),
-            Some(there) => match self.conflict(there, handler, &definition) {
-                Some(conflict) => Err(conflict),
-                None if there.family.definition() == &definition => Ok(Arc::clone(&there.family)),
-                None => Ok(Arc::new(Family::new(definition))),
-            },
+        if let Some(conflict) = self.conflict(&families, handler, &definition) {
+            return Err(conflict);
         }
+        Ok(match families.get(definition.name()) {
+            Some(there) if there.family.definition() == &definition => Arc::clone(&there.family),
+            _ => Arc::new(Family::new(definition)),
+        })
     }
 
     /// Makes `handler` a holder of the families and shows them. All or none. A family that has been
@@ -119,10 +140,7 @@ impl SeriesStore {
     ) -> Result<(), Conflict> {
         let mut families = self.families.write().unwrap_or_else(PoisonError::into_inner);
         for family in prepared.iter() {
-            let there = families.get(family.definition().name());
-            if let Some(conflict) =
-                there.and_then(|there| self.conflict(there, handler, family.definition()))
-            {
+            if let Some(conflict) = self.conflict(&families, handler, family.definition()) {
                 return Err(conflict);
             }
         }
@@ -160,17 +178,48 @@ impl SeriesStore {
         }
     }
 
+    /// What another handler, which stays, has against a definition.
     fn conflict(
         &self,
-        there: &Claimed,
+        families: &BTreeMap<Box<str>, Claimed>,
         handler: &str,
         definition: &Definition,
     ) -> Option<Conflict> {
-        let what = there.family.definition().differs_in(definition)?;
         let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
         let stays = |holder: &str| expected.as_ref().is_none_or(|names| names.contains(holder));
-        let other = there.handlers.iter().find(|name| ***name != *handler && stays(name))?;
-        Some(Conflict { metric: definition.name().into(), other: Arc::clone(other), what })
+        let other = |there: &Claimed| {
+            let other = there.handlers.iter().find(|name| ***name != *handler && stays(name));
+            other.cloned()
+        };
+        let metric = || definition.name().into();
+        if let Some(there) = families.get(definition.name())
+            && let Some(what) = there.family.definition().differs_in(definition)
+            && let Some(other) = other(there)
+        {
+            return Some(Conflict::Definition { metric: metric(), other, what });
+        }
+        definition.rivals().find_map(|rival| {
+            let there = families.get(rival.as_str())?;
+            if !there.family.definition().overlaps(definition) {
+                return None;
+            }
+            let other = other(there)?;
+            Some(Conflict::Name { metric: metric(), there: rival.into(), other })
+        })
+    }
+
+    /// Calls `f` with the names of all metrics, sorted, and each metric that has series.
+    fn each_family(&self, mut f: impl FnMut(&[&str], &Family, &[Arc<Series>])) {
+        let now = self.now();
+        let families = self.families();
+        let names: Vec<&str> = families.iter().map(|family| family.definition().name()).collect();
+        for family in &families {
+            family.expire(now);
+            let series = family.sorted();
+            if !series.is_empty() {
+                f(&names, family, &series);
+            }
+        }
     }
 
     fn families(&self) -> Vec<Arc<Family>> {

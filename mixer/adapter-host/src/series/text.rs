@@ -1,77 +1,70 @@
-//! Prometheus' text format, version 0.0.4.
+//! Prometheus' text format, version 0.0.4, and what it has in common with OpenMetrics.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::cell::Cell;
-use super::definition::{Definition, MetricKind};
-
-/// A label value in the text, longer ones are cut: they come from clients.
-const MAX_LABEL_VALUE: usize = 1024;
+use super::definition::Definition;
+use super::family::Series;
+use super::labels;
 
 /// Writing to a `String` does not fail.
-const INFALLIBLE: &str = "a String takes any text";
+pub(super) const INFALLIBLE: &str = "a String takes any text";
 
-pub(super) fn write_head(out: &mut String, definition: &Definition) {
+/// Appends a metric with its series.
+pub(super) fn write_family(out: &mut String, definition: &Definition, series: &[Arc<Series>]) {
     let name = definition.name();
     if !definition.help().is_empty() {
         write!(out, "# HELP {name} ").expect(INFALLIBLE);
-        escape(out, definition.help(), false);
+        labels::escape(out, definition.help(), false);
         out.push('\n');
     }
     writeln!(out, "# TYPE {name} {}", definition.kind().name()).expect(INFALLIBLE);
-}
-
-/// Writes `a="x",b="y"`.
-pub(super) fn write_labels<N: AsRef<str>, V: AsRef<str>>(
-    out: &mut String,
-    names: &[N],
-    values: &[V],
-) {
-    for (name, value) in names.iter().zip(values) {
-        if !out.is_empty() {
-            out.push(',');
-        }
-        out.push_str(name.as_ref());
-        out.push_str("=\"");
-        let value = value.as_ref();
-        let end = value.floor_char_boundary(MAX_LABEL_VALUE);
-        escape(out, &value[..end], true);
-        out.push('"');
+    for series in series {
+        write_series(out, definition, series);
     }
 }
 
-pub(super) fn write_series(out: &mut String, definition: &Definition, labels: &str, cell: &Cell) {
-    let name = definition.name();
-    match cell {
-        Cell::Counter(value) | Cell::Gauge(value) => {
-            write_sample(out, name, "", labels, "", value.value());
-        }
+fn write_series(out: &mut String, definition: &Definition, series: &Series) {
+    let (name, labels) = (definition.name(), series.labels());
+    match series.cell() {
+        Cell::Counter(counter) => write_line(out, [name, ""], [labels, ""], counter.total()),
+        Cell::Gauge(last) => write_line(out, [name, ""], [labels, ""], last.value()),
         Cell::Histogram(histogram) => {
-            debug_assert_eq!(definition.kind(), MetricKind::Histogram);
-            let bounds = definition.buckets().iter().copied().chain([f64::INFINITY]);
-            let mut count = 0;
-            let mut bucket = String::new();
-            for (bound, cumulative) in bounds.zip(histogram.cumulative()) {
-                bucket.clear();
-                bucket.push_str("le=\"");
-                write_number(&mut bucket, bound);
-                bucket.push('"');
-                count = cumulative;
-                write_sample(out, name, "_bucket", labels, &bucket, cumulative as f64);
+            let reading = histogram.read();
+            let mut le = String::new();
+            for (bound, cumulative) in bounds(definition).zip(&reading.cumulative) {
+                le.clear();
+                le.push_str("le=\"");
+                write_number(&mut le, bound);
+                le.push('"');
+                write_line(out, [name, "_bucket"], [labels, &le], *cumulative as f64);
             }
-            write_sample(out, name, "_sum", labels, "", histogram.sum());
-            write_sample(out, name, "_count", labels, "", count as f64);
+            write_line(out, [name, "_sum"], [labels, ""], reading.sum);
+            write_line(out, [name, "_count"], [labels, ""], reading.count() as f64);
         }
     }
 }
 
-fn write_sample(out: &mut String, name: &str, suffix: &str, labels: &str, more: &str, value: f64) {
-    out.push_str(name);
-    out.push_str(suffix);
-    if !(labels.is_empty() && more.is_empty()) {
+/// The upper bounds of a histogram's buckets, with infinity.
+pub(super) fn bounds(definition: &Definition) -> impl Iterator<Item = f64> {
+    definition.buckets().iter().copied().chain([f64::INFINITY])
+}
+
+fn write_line(out: &mut String, name: [&str; 2], labels: [&str; 2], value: f64) {
+    write_sample(out, name, labels, value);
+    out.push('\n');
+}
+
+/// Appends a sample without the end of its line. `name` and its suffix, labels and those of the format
+/// itself.
+pub(super) fn write_sample(out: &mut String, name: [&str; 2], labels: [&str; 2], value: f64) {
+    let [own, more] = labels;
+    name.iter().for_each(|part| out.push_str(part));
+    if !(own.is_empty() && more.is_empty()) {
         out.push('{');
-        out.push_str(labels);
-        if !(labels.is_empty() || more.is_empty()) {
+        out.push_str(own);
+        if !(own.is_empty() || more.is_empty()) {
             out.push(',');
         }
         out.push_str(more);
@@ -79,27 +72,14 @@ fn write_sample(out: &mut String, name: &str, suffix: &str, labels: &str, more: 
     }
     out.push(' ');
     write_number(out, value);
-    out.push('\n');
 }
 
-fn write_number(out: &mut String, value: f64) {
+pub(super) fn write_number(out: &mut String, value: f64) {
     if value.is_nan() {
         out.push_str("NaN");
     } else if value.is_infinite() {
         out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
     } else {
         write!(out, "{value}").expect(INFALLIBLE);
-    }
-}
-
-/// Escapes backslash, line feed and, in a quoted text, the quotation mark.
-fn escape(out: &mut String, text: &str, quoted: bool) {
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '"' if quoted => out.push_str("\\\""),
-            _ => out.push(c),
-        }
     }
 }

@@ -124,7 +124,12 @@ async fn a_report_goes_in_batches_and_names_what_it_did_not_take() {
     let component = load(&host, "testing/invented");
     let fields = [("instance", ValueType::Int64), ("who", ValueType::String)];
     let declared = instance(template(&component, "audit"), &fields);
-    let handler = TestHandler::new(json!({})).with(declared).build(&host, &component).await;
+    let handler = TestHandler::new(json!({}))
+        .with(declared)
+        // A loaded machine needs more than half a second for a thousand.
+        .with_limits(|limits| limits.report_deadline = std::time::Duration::from_secs(10))
+        .build(&host, &component)
+        .await;
     let mut batch = CustomBatch::default();
     for element in 0..2500 {
         let who = if element % 1000 == 7 { "nobody" } else { "me" };

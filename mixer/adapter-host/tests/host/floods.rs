@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_host::{
-    AdapterHost, BuildError, CallError, CheckResult, Handler, HostError, InstanceIndex, LogBatch,
-    OwnedValue, Template,
+    AdapterHost, AdapterValue, BuildError, CallError, CheckResult, ColumnBatch, ColumnTemplate,
+    Handler, HostError, InstanceIndex, OwnedValue, Template,
 };
 use mesh_attributes::Timestamp;
 use serde_json::json;
@@ -28,14 +28,18 @@ struct Neighbours {
     host: AdapterHost,
     hostile: Arc<Handler>,
     good: Arc<Handler>,
+    /// Of the lines that the hostile one writes.
+    _folder: tempfile::TempDir,
 }
 
 impl Neighbours {
     async fn new() -> Self {
         let host = host();
         let (hostile, good) = (load(&host, "testing/hostile"), load(&host, "noop"));
-        let handler = |name: &str| {
-            TestHandler::new(json!({}))
+        let folder = tempfile::tempdir().unwrap();
+        let stream = json!({ "log_stream": "FILE", "output_path": folder.path().join("lines") });
+        let handler = |name: &str, parameters| {
+            TestHandler::new(parameters)
                 .named(name)
                 .with_instance(Template::ListEntry)
                 .with_instance(Template::LogEntry)
@@ -45,9 +49,9 @@ impl Neighbours {
                     limits.log_rate = NonZeroU32::MIN;
                 })
         };
-        let hostile = handler("hostile").build(&host, &hostile).await;
-        let good = handler("good").build(&host, &good).await;
-        Self { host, hostile, good }
+        let hostile = handler("hostile", stream).build(&host, &hostile).await;
+        let good = handler("good", json!({})).build(&host, &good).await;
+        Self { host, hostile, good, _folder: folder }
     }
 
     /// What comes of one deed, after which the good one answers and the hostile one still can.
@@ -97,11 +101,12 @@ async fn a_call_that_asks_the_time_for_ever_ends_at_its_deadline() {
 #[tokio::test]
 async fn elements_that_nobody_handed_over_are_not_lost() {
     let neighbours = Neighbours::new().await;
-    let mut entries = LogBatch::new();
+    let mut entries = ColumnBatch::new(ColumnTemplate::LogEntry);
+    let moment = AdapterValue::Timestamp(Timestamp::default());
     for element in 0..3 {
-        entries.push(element, InstanceIndex(1), "", Timestamp::default(), &[]);
+        entries.push(element, InstanceIndex(1), &[AdapterValue::String(""), moment]);
     }
-    let failed = neighbours.hostile.report_log_entries(&entries).await.unwrap();
+    let failed = neighbours.hostile.report_columns(&entries).await.unwrap();
     assert!(failed.iter().all(|failed| failed.element < 3), "{:?}", failed.last());
     assert!(failed.len() <= 3, "each once: {}", failed.len());
 }

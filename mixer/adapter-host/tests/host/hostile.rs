@@ -3,8 +3,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use adapter_host::{
-    AdapterValue, BuildError, CallError, HostError, HostOptions, InstanceIndex, LogBatch,
-    MetricBatch, Template,
+    AdapterValue, BuildError, CallError, ColumnBatch, ColumnTemplate, HostError, HostOptions,
+    InstanceIndex, MetricBatch, Template,
 };
 use futures_util::future::poll_immediate;
 use mesh_attributes::{Timestamp, ValueType};
@@ -61,9 +61,10 @@ async fn a_batch_that_crashes_the_adapter_is_lost_and_the_next_is_not() {
         metrics.push(0, InstanceIndex(0), &[source], AdapterValue::Int64(1));
         assert_eq!(handler.report_metrics(&metrics).await.is_ok(), works);
     }
-    let mut entries = LogBatch::new();
-    entries.push(0, InstanceIndex(1), "", Timestamp::default(), &[]);
-    assert_eq!(handler.report_log_entries(&entries).await.unwrap(), []);
+    let mut entries = ColumnBatch::new(ColumnTemplate::LogEntry);
+    let moment = AdapterValue::Timestamp(Timestamp::default());
+    entries.push(0, InstanceIndex(1), &[AdapterValue::String(""), moment]);
+    assert_eq!(handler.report_columns(&entries).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod cache;
 mod checks;
+mod columns;
 mod custom;
 mod excess;
 mod fixture;

@@ -1,7 +1,8 @@
 use std::fs;
 
 use adapter_host::{
-    AdapterValue, Handler, InstanceDecl, InstanceIndex, LogBatch, MetricBatch, Template,
+    AdapterValue, ColumnBatch, ColumnTemplate, Handler, InstanceDecl, InstanceIndex, MetricBatch,
+    ScrapeFormat, Template,
 };
 use mesh_attributes::{Span, Timestamp, ValueType};
 use serde_json::{Value, json};
@@ -207,8 +208,10 @@ async fn log_entries_become_lines_of_the_file_that_the_parameters_name() {
     let headers = [("b", "2"), ("a", "/x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let headers: std::collections::BTreeMap<String, String> = headers;
     let time = Timestamp { seconds: 1_717_156_800, nanos: 5_000 };
-    let variables = |size: i64| {
+    let entry = |severity, size: i64| {
         [
+            AdapterValue::String(severity),
+            AdapterValue::Timestamp(time),
             AdapterValue::StringMap(&headers),
             AdapterValue::Duration(Span::from_nanos(1_500_000)),
             AdapterValue::Int64(size),
@@ -216,13 +219,13 @@ async fn log_entries_become_lines_of_the_file_that_the_parameters_name() {
             AdapterValue::String("/x"),
         ]
     };
-    let mut batch = LogBatch::new();
-    batch.push(0, InstanceIndex(0), "Info", time, &variables(1));
-    batch.push(1, InstanceIndex(1), "error", time, &[]);
-    batch.push(2, InstanceIndex(0), "warning", time, &variables(2));
-    batch.push(3, InstanceIndex(0), "warning", time, &[]);
-    let failed = handler.report_log_entries(&batch).await.unwrap();
-    assert_eq!(failed[0].to_string(), "element 3: 0 variables instead of 5");
+    let mut batch = ColumnBatch::new(ColumnTemplate::LogEntry);
+    batch.push(0, InstanceIndex(0), &entry("Info", 1));
+    batch.push(1, InstanceIndex(1), &entry("error", 0)[..2]);
+    batch.push(2, InstanceIndex(0), &entry("warning", 2));
+    batch.push(3, InstanceIndex(0), &entry("warning", 3)[..2]);
+    let failed = handler.report_columns(&batch).await.unwrap();
+    assert_eq!(failed[0].to_string(), "element 3: 2 values instead of 7");
     assert_eq!(failed.len(), 1);
     // The last holder of the stream waits for what is queued.
     drop(handler);
@@ -282,12 +285,13 @@ async fn entries_full_of_control_characters_are_cut_and_written_and_crash_nothin
         .build(&host, &adapter)
         .await;
     let evil = "\u{1}".repeat(1 << 20);
-    let mut batch = LogBatch::new();
+    let mut batch = ColumnBatch::new(ColumnTemplate::LogEntry);
     for element in 0..8 {
-        let variables = [AdapterValue::String(&evil); 5];
-        batch.push(element, InstanceIndex(0), "", Timestamp::default(), &variables);
+        let mut entry = vec![AdapterValue::String(&evil); 7];
+        entry[1] = AdapterValue::Timestamp(Timestamp::default());
+        batch.push(element, InstanceIndex(0), &entry);
     }
-    let failed = handler.report_log_entries(&batch).await.unwrap();
+    let failed = handler.report_columns(&batch).await.unwrap();
     assert!(failed.is_empty() || failed.len() == 8, "{failed:?}");
     assert_eq!(handler.status().traps, 0);
     drop(handler);
@@ -295,4 +299,60 @@ async fn entries_full_of_control_characters_are_cut_and_written_and_crash_nothin
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["variable4"].as_str().unwrap().len(), 64 << 10);
     }
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_series_fit_and_one_more_takes_the_rest() {
+    const SERIES: usize = 100_000;
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let handler = prometheus(three_metrics())
+        // On a machine with much else to do the default is short for so many new series.
+        .with_limits(|limits| limits.report_deadline = std::time::Duration::from_secs(60))
+        .build(&host, &adapter)
+        .await;
+    for start in (0..=SERIES).step_by(1000) {
+        let mut batch = MetricBatch::new();
+        (start..start + 1000).for_each(|number| count(&mut batch, "200", &number.to_string()));
+        assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
+    }
+    let status = handler.status();
+    assert_eq!((status.series, status.series_overflowed), (SERIES as u64, 1000));
+    let page = text(&host);
+    assert_eq!(page.lines().filter(|line| !line.starts_with('#')).count(), SERIES + 1);
+    let overflow = "istio_requests_total{code=\"__overflow__\",service=\"__overflow__\"} 1000\n";
+    assert!(page.contains(overflow), "the rest is in no series of its own");
+}
+
+#[tokio::test]
+async fn native_buckets_and_exemplars_are_kept_for_those_who_ask() {
+    let host = host();
+    let adapter = load(&host, "prometheus");
+    let parameters = json!({ "metrics": [{
+        "name": "wait_seconds",
+        "instance_name": "latency.instance.default",
+        "kind": "DISTRIBUTION",
+        "label_names": ["service"],
+        "buckets": { "explicit_buckets": { "bounds": [1] } },
+        "native_histogram": {},
+        "exemplars": { "dimension": "trace" },
+    }] });
+    let handler = TestHandler::new(parameters)
+        .with(metric("latency", &["service", "trace"], ValueType::Duration))
+        .build(&host, &adapter)
+        .await;
+    let mut batch = MetricBatch::new();
+    for (millis, trace) in [(250, "80f198ee56343ba864fe8b2a57d3eff7"), (500, ""), (4000, "")] {
+        let latency = AdapterValue::Duration(Span::from_nanos(millis * 1_000_000));
+        let dimensions = [AdapterValue::String("a"), AdapterValue::String(trace)];
+        batch.push(0, InstanceIndex(0), &dimensions, latency);
+    }
+    assert_eq!(handler.report_metrics(&batch).await.unwrap(), []);
+    assert_eq!(handler.status().series, 1, "a trace makes no series");
+    let page = host.series().encode(ScrapeFormat::OpenMetrics);
+    let page = String::from_utf8(page).unwrap();
+    let bucket = "istio_wait_seconds_bucket{service=\"a\",le=\"1.0\"} 2 # \
+                  {trace_id=\"80f198ee56343ba864fe8b2a57d3eff7\"} 0.25 ";
+    assert!(page.contains(bucket), "{page}");
+    assert!(!host.series().encode(ScrapeFormat::Protobuf).is_empty());
 }
