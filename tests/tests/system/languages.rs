@@ -276,8 +276,8 @@ fn a_new_project_in_each_language_passes_its_cases() -> Result<()> {
 
 /// The project of an adapter that serves all templates.
 fn made(layout: &Layout, folder: &Path, language: ExampleAdapter) -> Result<PathBuf> {
-    const TEMPLATES: &str = "apikey,authorization,checknothing,keyval,kubernetes,listentry,logentry,\
-                             metric,quota,reportnothing";
+    const TEMPLATES: &str = "apikey,authorization,checknothing,edge,keyval,kubernetes,listentry,\
+                             logentry,metric,quota,reportnothing,tracespan";
     let folder = folder.join(language.language());
     fs::create_dir_all(&folder)?;
     let output = std::process::Command::new(layout.binary("meshctl")?)
