@@ -11,7 +11,7 @@ use mesh_config::{Authentication, Connection, TokenSource};
 use tokio::time::{Instant, timeout_at};
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint, Uri};
-use tonic::{Code, ConnectError, Request, Status};
+use tonic::{Code, ConnectError, Request, Status, TimeoutExpired};
 use tower::service_fn;
 
 use crate::tls::Tls;
@@ -119,7 +119,14 @@ impl Link {
         limit: Duration,
     ) -> Result<Bytes, Failure> {
         let late = |_| Failure { error: CallError::Deadline { limit }, code: None };
-        timeout_at(deadline, self.exchange(path, message, deadline)).await.map_err(late)?
+        let outcome = timeout_at(deadline, self.exchange(path, message, deadline)).await;
+        outcome.map_err(late)?.map_err(|failure| match failure.code {
+            // The channel and the adapter know the deadline, too, and may be the first to see it pass.
+            Some(Code::DeadlineExceeded) => {
+                Failure { error: CallError::Deadline { limit }, code: None }
+            }
+            _ => failure,
+        })
     }
 
     async fn exchange(
@@ -152,7 +159,10 @@ impl Link {
     fn failure(&self, status: &Status) -> Failure {
         // What came from the adapter has no source.
         if let Some(source) = status.source() {
-            return self.unreachable(source, is_undelivered(source));
+            let mut failure = self.unreachable(source, is_undelivered(source));
+            let is_late = causes(source).any(|cause| cause.is::<TimeoutExpired>());
+            failure.code = is_late.then_some(Code::DeadlineExceeded);
+            return failure;
         }
         let (fault, retry) = match status.code() {
             Code::InvalidArgument => (Fault::Caller, false),
