@@ -139,13 +139,16 @@ impl BadElements {
     }
 }
 
+/// A handler, one of its templates, and what is for them.
+type RowsOf = (Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>);
+
 /// The batches of one Report request, one for each handler and template.
 #[derive(Default)]
 struct Outgoing {
     metrics: SmallVec<[(Arc<HandlerUnit>, MetricBatch); 4]>,
     columns: SmallVec<[(Arc<HandlerUnit>, ColumnBatch); 4]>,
     /// For adapters that are no components, by template.
-    rows: SmallVec<[(Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>); 2]>,
+    rows: SmallVec<[RowsOf; 2]>,
     /// How many requests were selected for an instance.
     nothing: SmallVec<[(Target, u32); 2]>,
     /// Instances that could not be made.

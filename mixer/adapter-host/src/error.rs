@@ -44,9 +44,9 @@ pub enum HostError {
     #[error("adapter {reference}: {cause}")]
     Pull {
         /// Which one.
-        reference: OciRef,
+        reference: Box<OciRef>,
         /// Why.
-        cause: RegistryError,
+        cause: Box<RegistryError>,
     },
     /// The component's file is larger than the host takes.
     #[error("adapter {adapter}: {} is larger than {limit} bytes", file.display())]

@@ -163,7 +163,10 @@ impl AdapterHost {
             return Ok(loaded);
         }
         let wasm = self.registry.component(&reference, self.max_component).await;
-        let wasm = wasm.map_err(|cause| HostError::Pull { reference: reference.clone(), cause })?;
+        let wasm = wasm.map_err(|cause| HostError::Pull {
+            reference: Box::new(reference.clone()),
+            cause: Box::new(cause),
+        })?;
         let compile = move || {
             let file = PathBuf::from(reference.to_string());
             let name = ComponentRef::Oci(reference).short_name().to_owned();

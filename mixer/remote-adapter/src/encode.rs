@@ -29,7 +29,7 @@ pub(crate) fn leaf(
             fixed32(number, (*double as f32).to_bits(), out);
         }
         (Leaf::Int64(kind), OwnedValue::Int64(integer)) => {
-            self::integer(kind, number, *integer, out)?
+            self::integer(kind, number, *integer, out)?;
         }
         (Leaf::Enum(_), OwnedValue::Int64(value)) => {
             let value =

@@ -285,7 +285,9 @@ impl Compiler<'_> {
             let name = template.name();
             let written = written.values().next();
             let message = format!("attributeBindings: template {name} makes no attributes");
-            written.map(|text| self.problem(text, message));
+            if let Some(text) = written {
+                self.problem(text, message);
+            }
             return Vec::new();
         }
         let mut types = self.types.clone();

@@ -4,6 +4,8 @@
 //! In their place stands [`fake::Adapter`], a gRPC server of tonic that knows templates by their
 //! descriptors alone, as Mixer does.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that does not work fails its test")]
+
 mod checks;
 mod connections;
 mod fake;

@@ -30,7 +30,7 @@ pub(crate) fn served(changes: &Value) -> Value {
 /// # Errors
 /// When it does not take them all.
 pub(crate) fn report(mixer: &Mixer, attributes: &Value, count: u32, batch: u32) -> Result<()> {
-    ensure!(count % batch == 0, "{count} requests are no reports of {batch}");
+    ensure!(count.is_multiple_of(batch), "{count} requests are no reports of {batch}");
     let output = Command::new(Layout::of_checkout().binary("meshctl")?)
         .args(["report", "--mixer", &mixer.grpc().to_string()])
         .args(["--attributes", &attributes.to_string()])

@@ -88,8 +88,6 @@ impl listentry::Guest for Hostile {
             }
             "send" => drop(outbound::send(u32::MAX, &message())),
             "read" => drop(lists::read(u32::MAX)),
-            // Not what a String may hold, so the host must look.
-            "garble" => return Ok(passed(unsafe { String::from_utf8_unchecked(vec![0xff; 8]) })),
             "differ" => return Ok(passed(clock::monotonic().to_string())),
             _ => {}
         }

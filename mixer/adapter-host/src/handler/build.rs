@@ -281,7 +281,7 @@ impl GuestExports {
             };
         }
         let custom = component.exports.custom.iter().map(|export| {
-            let function = instance.get_func(&mut *store, &export.function);
+            let function = instance.get_func(&mut *store, export.function);
             let name = export.template.interface();
             function.ok_or_else(|| wasmtime::format_err!("{name} has no function"))
         });

@@ -22,8 +22,15 @@ pub(super) struct Fetcher {
 }
 
 enum Place {
-    Http { client: HttpClient, url: Box<HttpUrl>, seen: Seen },
+    Http(Box<Server>),
     File { path: PathBuf, seen: Option<Stamp> },
+}
+
+/// A document of a server.
+struct Server {
+    client: HttpClient,
+    url: HttpUrl,
+    seen: Seen,
 }
 
 /// What the server said about the last version.
@@ -63,11 +70,11 @@ impl Fetcher {
         limit: Duration,
     ) -> Self {
         let place = match location {
-            Location::Http { url, .. } => Place::Http {
+            Location::Http { url, .. } => Place::Http(Box::new(Server {
                 client: http_client(tls, 1),
-                url: Box::new(url.clone()),
+                url: HttpUrl::clone(url),
                 seen: Seen::default(),
-            },
+            })),
             Location::File(path) => Place::File { path: path.clone(), seen: None },
         };
         Self { place, max_bytes: usize::try_from(max_bytes).unwrap_or(usize::MAX), limit }
@@ -78,7 +85,8 @@ impl Fetcher {
         let (limit, max_bytes) = (self.limit, self.max_bytes);
         let late = |_| FetchError::Failed(format!("no document within {limit:?}"));
         match &mut self.place {
-            Place::Http { client, url, seen } => {
+            Place::Http(server) => {
+                let Server { client, url, seen } = &mut **server;
                 timeout(limit, get(client, url, seen, max_bytes)).await.map_err(late)?
             }
             Place::File { path, seen } => {

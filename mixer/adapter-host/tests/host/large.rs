@@ -30,14 +30,9 @@ async fn large_with(host: &AdapterHost, check_deadline: Duration) -> Arc<Handler
         .await
 }
 
-fn ask<'h>(
-    handler: &'h Handler,
-    what: &'static str,
-) -> impl Future<Output = Result<String, CallError>> + 'h {
-    async move {
-        let answer = handler.check(ONE, vec![AdapterValue::String(what).into()]).await?;
-        Ok(answer.message)
-    }
+async fn ask(handler: &Handler, what: &'static str) -> Result<String, CallError> {
+    let answer = handler.check(ONE, vec![AdapterValue::String(what).into()]).await?;
+    Ok(answer.message)
 }
 
 /// Waits until the handler's status is as wanted.

@@ -9,6 +9,7 @@ use crate::fixture::{host, load};
 use crate::outbound::peer::{Answer, HttpPeer, free_address, status};
 use crate::outbound::{Courier, courier, until};
 
+#[expect(clippy::needless_pass_by_value, reason = "an address or a text")]
 fn document(url: impl ToString, more: &Value) -> Value {
     let mut document =
         json!({ "parameter": "address", "refresh_ms": 1000, "max_bytes": 1000, "keep_ms": 0 });

@@ -144,7 +144,7 @@ async fn pull(
 ) -> Result<Arc<Component>, RegistryError> {
     match Arc::clone(host).pull(reference.clone()).await {
         Ok(component) => Ok(component),
-        Err(HostError::Pull { cause, .. }) => Err(cause),
+        Err(HostError::Pull { cause, .. }) => Err(*cause),
         Err(other) => panic!("{other}"),
     }
 }

@@ -25,6 +25,7 @@ pub(crate) struct Courier {
 }
 
 /// Parameters of a handler with one target at `address`.
+#[expect(clippy::needless_pass_by_value, reason = "an address or a text")]
 fn target(protocol: &str, address: impl ToString, more: &Value) -> Value {
     let mut target = json!({ "parameter": "address", "protocol": protocol });
     for (key, value) in more.as_object().unwrap() {

@@ -4,7 +4,7 @@ use tokio::net::UdpSocket;
 use super::{Courier, target};
 
 async fn datagram(socket: &UdpSocket) -> String {
-    let mut buffer = [0; 70_000];
+    let mut buffer = vec![0; 70_000];
     let length = socket.recv(&mut buffer).await.unwrap();
     String::from_utf8(buffer[..length].to_vec()).unwrap()
 }
