@@ -5,6 +5,7 @@
 //! same run. With `--smoke` nothing is claimed about time: it proves that every bench runs and that
 //! no promise about allocations is broken.
 
+mod adapters;
 mod cache;
 mod edits;
 mod effort;
@@ -56,6 +57,8 @@ struct Options {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Suite {
+    /// What a call of each adapter costs, and the start of a Mixer that uses all
+    Adapters,
     /// What a check costs at each level of the cache
     Cache,
     /// What the cache still answers after an edit of policy
@@ -86,6 +89,7 @@ fn run(options: &Options) -> Result<()> {
     // Better to be told before the first minute of measuring than after the last.
     let json = options.json.as_deref().map(create).transpose()?;
     match options.suite {
+        Suite::Adapters => adapters::run(&effort, json),
         Suite::Cache => run_table(cache::run, &effort, json),
         Suite::Edits => edits::run(&effort, json),
         Suite::Expr => run_table(expr::run, &effort, json),

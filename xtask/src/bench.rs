@@ -10,6 +10,8 @@ use crate::{adapters, build, setup};
 
 /// The bench that calls a Mixer in a process of its own.
 const OF_MIXER: &str = "mixer";
+/// The bench that has `meshctl` measure.
+const OF_ADAPTERS: &str = "adapters";
 
 /// Which benchmark to run.
 #[derive(Debug, clap::Args)]
@@ -40,6 +42,9 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     adapters::run(layout)?;
     let mut cargo = build::cargo(layout, "build");
     cargo.args(["--quiet", "--package", "benches"]);
+    if options.name == OF_ADAPTERS {
+        cargo.args(["--package", "meshctl", "--package", "mixer"]);
+    }
     if options.name == OF_MIXER {
         cargo.args(["--package", "mixer"]);
         // A bench that misses it is left out, and says so.

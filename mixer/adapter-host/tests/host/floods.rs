@@ -71,7 +71,7 @@ async fn what_breaks_the_interfaces_is_a_crash_of_that_call() {
         assert!(matches!(crash, CallError::Trap { .. }), "{deed}: {crash}");
     }
     let status = neighbours.hostile.status();
-    assert_eq!((status.traps, status.breaker_open), (6, false));
+    assert_eq!((status.traps, status.breaker_open), (5, false));
 }
 
 #[tokio::test]
