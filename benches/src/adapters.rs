@@ -106,7 +106,8 @@ fn print(adapter: &str, figure: &Value) -> Result<()> {
     let call = figure["call"].as_str().context("a figure says which call it is of")?;
     let each = figure["ns_per_element"].as_f64().context("a figure has a time")?;
     let batch = figure["batch"].as_u64().context("a figure says the batch")?;
-    let aim = match aim(call, batch) {
+    let template = figure["template"].as_str().context("a figure says the template")?;
+    let aim = match aim(template, batch) {
         None => String::new(),
         Some(aim) if each <= aim => format!("{aim:.0} ✓"),
         Some(aim) => format!("{aim:.0} ✗"),
@@ -115,9 +116,9 @@ fn print(adapter: &str, figure: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The aim of a call, by the template that it begins with.
-fn aim(call: &str, batch: u64) -> Option<f64> {
-    match (call.split(' ').next()?, batch) {
+/// The aim of a call for this template.
+fn aim(template: &str, batch: u64) -> Option<f64> {
+    match (template, batch) {
         ("metric", 100) => Some(METRIC),
         ("logentry" | "tracespan", 100) => Some(LOG_ENTRY),
         ("checknothing" | "listentry" | "apikey" | "authorization" | "keyval", 1) => Some(CHECK),

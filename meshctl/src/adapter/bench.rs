@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapter_host::{CallError, Handler, HandlerSpec, Limits};
+use adapter_host::{CallError, Handler, HandlerSpec, Limits, Template};
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 use serde_json::{Value, json};
@@ -40,6 +40,7 @@ const STRIDE: u64 = 16;
 /// A figure.
 struct Measured {
     what: String,
+    template: Template,
     batch: usize,
     calls: u64,
     elapsed: Duration,
@@ -99,6 +100,7 @@ impl Bench {
         let call = call.in_batches_of(batch);
         let instance = suite.instance_of(&call);
         let what = format!("{} {}", call.kind_name(), instance.name());
+        let template = instance.template();
         let once = async || match call.make(handler, instance).await {
             // The adapter's word that it cannot is an answer like others.
             Ok(_) | Err(CallError::Refused { .. }) => Ok(()),
@@ -115,7 +117,7 @@ impl Bench {
             }
             calls += STRIDE;
         }
-        Ok(Measured { what, batch, calls, elapsed: started.elapsed() })
+        Ok(Measured { what, template, batch, calls, elapsed: started.elapsed() })
     }
 }
 
@@ -139,6 +141,7 @@ impl Measured {
     fn json(&self) -> Value {
         json!({
             "call": self.what,
+            "template": self.template.name(),
             "batch": self.batch,
             "calls": self.calls,
             "ns_per_call": self.nanos_of_call(),

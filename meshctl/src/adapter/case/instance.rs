@@ -23,6 +23,11 @@ pub(crate) struct Instance {
 pub(super) struct Values(BTreeMap<String, OwnedValue>);
 
 impl Instance {
+    /// What it is made for.
+    pub(crate) fn template(&self) -> Template {
+        self.decl.template
+    }
+
     /// `name.instance.namespace`.
     pub(crate) fn name(&self) -> &str {
         &self.decl.name
