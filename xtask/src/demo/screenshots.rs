@@ -69,10 +69,15 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
 /// The demo's requests over and over, and some of a client with a sidecar of its own.
 fn send(mesh: &Mesh, client: &ClientSidecar) -> Result<()> {
     let end = Instant::now() + TRAFFIC;
-    while Instant::now() < end {
+    for round in 0.. {
+        if Instant::now() >= end {
+            break;
+        }
         traffic::run(mesh)?;
+        // Nobody has been asked about this user yet: Mixer has a part in the trace.
+        let user = format!("visitor-{round}");
         for path in ["/greet", "/greet?language=en"] {
-            client.get(path, &[("x-user", "ann")])?;
+            client.get(path, &[("x-user", &user)])?;
         }
         // The pace of the pictures' story, not a condition.
         thread::sleep(Duration::from_millis(200));
