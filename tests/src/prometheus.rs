@@ -127,8 +127,10 @@ impl Prometheus {
 /// # Errors
 /// When it cannot be run.
 pub fn lint_series(layout: &Layout, text: &str) -> Result<String> {
-    // It comes with Prometheus, in the same folder.
-    let promtool = layout.prometheus().canonicalize()?.with_file_name("promtool");
+    // It comes with Prometheus: in the same folder, or in that of the unpacked package.
+    let program = layout.prometheus().canonicalize()?;
+    let unpacked = program.with_file_name("usr").join("bin/promtool");
+    let promtool = if unpacked.exists() { unpacked } else { program.with_file_name("promtool") };
     let mut lint = Command::new(&promtool)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
