@@ -106,8 +106,11 @@ impl MockProxy {
     pub fn pass(&self, time: Duration) {
         let now = self.now.get().plus(time);
         self.now.set(now);
-        let due = self.alarms.borrow_mut().extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>();
-        self.scheduled.borrow_mut().extend(due.into_iter().map(|(_, stream, event)| (stream, event)));
+        let due =
+            self.alarms.borrow_mut().extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>();
+        self.scheduled
+            .borrow_mut()
+            .extend(due.into_iter().map(|(_, stream, event)| (stream, event)));
     }
 
     /// The time on the clock.

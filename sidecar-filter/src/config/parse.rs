@@ -4,7 +4,9 @@ use mesh_attributes::AttributeBag;
 use serde_json::Value;
 
 use super::fields::{ConfigError, Fields, Problem, duration, flag, one_of, text, whole};
-use super::{CheckPolicyChange, FailPolicy, NoteWhen, RetryChange, RouteConfig, RouteId, Settings, Switch};
+use super::{
+    CheckPolicyChange, FailPolicy, NoteWhen, RetryChange, RouteConfig, RouteId, Settings, Switch,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -12,11 +14,8 @@ const POLICIES: &[(&str, FailPolicy)] =
     &[("closed", FailPolicy::Closed), ("open", FailPolicy::Open)];
 const DIRECTIONS: &[(&str, &str)] = &[("inbound", "inbound"), ("outbound", "outbound")];
 
-const NOTES: &[(&str, NoteWhen)] = &[
-    ("always", NoteWhen::Always),
-    ("refusals", NoteWhen::Refused),
-    ("never", NoteWhen::Never),
-];
+const NOTES: &[(&str, NoteWhen)] =
+    &[("always", NoteWhen::Always), ("refusals", NoteWhen::Refused), ("never", NoteWhen::Never)];
 
 /// By this attribute Mixer chooses between the namespaces of both ends.
 const REPORTER_KIND: &str = "context.reporter.kind";

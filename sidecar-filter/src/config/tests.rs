@@ -41,11 +41,7 @@ fn every_field_is_read() {
             check: CheckPolicy { unreachable: FailPolicy::Closed, timeout: FailPolicy::Open },
             report: FailPolicy::Closed,
         },
-        retry: RetryPolicy {
-            max: 3,
-            base: Duration::from_millis(5),
-            cap: Duration::from_secs(1),
-        },
+        retry: RetryPolicy { max: 3, base: Duration::from_millis(5), cap: Duration::from_secs(1) },
         attributes: AttributeBag::new()
             .with("destination.service.host", "a.b")
             .with("context.reporter.kind", "outbound"),

@@ -15,9 +15,8 @@ use super::abi::{
 use super::callbacks::Callbacks;
 use crate::config::RouteConfig;
 use crate::host::{
-    METADATA,
-    CallId, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall, RawHeaders, SpanIds,
-    StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
+    CallId, ControlHost, HeaderBlock, LogLevel, METADATA, Moment, Notify, OutboundCall, RawHeaders,
+    SpanIds, StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
 };
 use crate::stats::{Counter, Gauge};
 use crate::ticker::Bell;

@@ -90,7 +90,8 @@ pub(super) unsafe fn decide(
     let Some(filter) = (unsafe { hold(module) }) else { return headers_status::STOP };
     let callbacks = filter.site.callbacks;
     // SAFETY: the caller's promise.
-    let mut stream = unsafe { EnvoyStream::new(callbacks, envoy, &filter.site.stats, filter.site.bell()) };
+    let mut stream =
+        unsafe { EnvoyStream::new(callbacks, envoy, &filter.site.stats, filter.site.bell()) };
     let flow = guard(|| None, || Some(logic(&filter.filter, &mut stream))).unwrap_or_else(|| {
         guard(
             || (),
@@ -130,7 +131,9 @@ unsafe fn send(callbacks: &Callbacks, envoy: EnvoyPtr, reply: &Reply) {
             headers.retain(|(known, _)| known != name);
         }
         match change {
-            HeaderChange::Replace(value) | HeaderChange::Append(value) => headers.push((name, value)),
+            HeaderChange::Replace(value) | HeaderChange::Append(value) => {
+                headers.push((name, value))
+            }
             HeaderChange::Remove => {}
         }
     }
@@ -162,8 +165,9 @@ unsafe fn observe(
     // SAFETY: the caller's promise.
     let Some(filter) = (unsafe { hold(module) }) else { return };
     // SAFETY: the caller's promise.
-    let mut stream =
-        unsafe { EnvoyStream::new(filter.site.callbacks, envoy, &filter.site.stats, filter.site.bell()) };
+    let mut stream = unsafe {
+        EnvoyStream::new(filter.site.callbacks, envoy, &filter.site.stats, filter.site.bell())
+    };
     let done = guard(
         || false,
         || {

@@ -103,12 +103,7 @@ unsafe extern "C" fn headers(_: EnvoyPtr, _: u32, place: *mut EnvoyHeader) -> bo
     }
     true
 }
-unsafe extern "C" fn change_header(
-    _: EnvoyPtr,
-    _: u32,
-    _: ModuleBuffer,
-    _: ModuleBuffer,
-) -> bool {
+unsafe extern "C" fn change_header(_: EnvoyPtr, _: u32, _: ModuleBuffer, _: ModuleBuffer) -> bool {
     true
 }
 unsafe extern "C" fn nothing(_: EnvoyPtr) {}

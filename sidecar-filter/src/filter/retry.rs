@@ -96,11 +96,8 @@ impl Filter {
 mod tests {
     use super::*;
 
-    const POLICY: RetryPolicy = RetryPolicy {
-        max: 10,
-        base: Duration::from_millis(10),
-        cap: Duration::from_millis(100),
-    };
+    const POLICY: RetryPolicy =
+        RetryPolicy { max: 10, base: Duration::from_millis(10), cap: Duration::from_millis(100) };
 
     #[test]
     fn pauses_lie_between_the_base_and_a_bound_that_doubles_up_to_the_cap() {

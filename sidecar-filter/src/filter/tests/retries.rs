@@ -45,7 +45,8 @@ fn after_the_last_repeat_the_fail_policy_decides() {
 
 #[test]
 fn what_mixer_said_and_what_took_all_the_time_is_not_asked_again() {
-    for (status, message) in [("13", "broken"), ("3", "what?"), ("14", "upstream request timeout")] {
+    for (status, message) in [("13", "broken"), ("3", "what?"), ("14", "upstream request timeout")]
+    {
         let mesh = Mesh::with(TWICE);
         let mut request = mesh.request("/");
         request.start();
