@@ -132,7 +132,7 @@ unsafe fn send(callbacks: &Callbacks, envoy: EnvoyPtr, reply: &Reply) {
         }
         match change {
             HeaderChange::Replace(value) | HeaderChange::Append(value) => {
-                headers.push((name, value))
+                headers.push((name, value));
             }
             HeaderChange::Remove => {}
         }

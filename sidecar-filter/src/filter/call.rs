@@ -142,10 +142,11 @@ impl Filter {
                 self.apply(host, answer.verdict, decided)
             }
             Err(failure) => {
-                let call = match self.pause(host, &scope, call, &failure) {
-                    Ok(flow) => return flow,
-                    Err(call) => call,
-                };
+                if self.is_repeated(host, &scope, &call, &failure) {
+                    call.repeats += 1;
+                    self.state.borrow_mut().phase = Phase::Pausing(Box::new(call));
+                    return Flow::Wait;
+                }
                 // A failure says nothing about whether answers can be shared.
                 self.release(call.leads, true);
                 match call.older {

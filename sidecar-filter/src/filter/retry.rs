@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
+use super::Filter;
 use super::call::Call;
-use super::{Filter, Flow, Phase};
 use crate::config::{RetryPolicy, Scope};
 use crate::grpc::CallFailure;
 use crate::host::{StreamHost, WakeEvent};
@@ -56,17 +56,17 @@ impl RetryBudget {
 }
 
 impl Filter {
-    /// Has a call that failed made again later; gives it back when it may not be.
-    pub(super) fn pause<H: StreamHost>(
+    /// Whether a call that failed is made again later: if so, the stream is woken for it.
+    pub(super) fn is_repeated<H: StreamHost>(
         &self,
         host: &H,
         scope: &Scope,
-        mut call: Call,
+        call: &Call,
         failure: &CallFailure,
-    ) -> Result<Flow, Call> {
+    ) -> bool {
         let policy = &scope.retry;
         if !failure.transport || failure.is_timeout() || call.repeats >= policy.max {
-            return Err(call);
+            return false;
         }
         let left = self
             .site
@@ -78,17 +78,15 @@ impl Filter {
             let budget = &mut self.site.worker.state.borrow_mut().retries;
             let pause = budget.pause(policy, call.repeats);
             if pause >= left || !budget.spend() {
-                return Err(call);
+                return false;
             }
             pause
         };
-        if !host.wake_after(pause, WakeEvent::Retry) {
-            return Err(call);
+        let is_woken = host.wake_after(pause, WakeEvent::Retry);
+        if is_woken {
+            host.count(Counter::CheckRetries, 1);
         }
-        host.count(Counter::CheckRetries, 1);
-        call.repeats += 1;
-        self.state.borrow_mut().phase = Phase::Pausing(Box::new(call));
-        Ok(Flow::Wait)
+        is_woken
     }
 }
 
