@@ -28,6 +28,7 @@ mod reports;
 mod series;
 mod sidecar;
 mod sidecar_quotas;
+mod soak;
 mod spans;
 mod statsd;
 mod stock_envoy;
