@@ -17,6 +17,7 @@ mod generations;
 mod grpc_port;
 mod hostile;
 mod languages;
+mod neighbours;
 mod operations;
 mod otlp;
 mod outage;
@@ -30,6 +31,7 @@ mod spans;
 mod statsd;
 mod stock_envoy;
 mod tools;
+mod verdicts;
 mod workloads;
 mod zipkin;
 
