@@ -39,3 +39,22 @@ impl Collector for CompileMetrics {
         families
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use adapter_host::{AdapterHost, HostOptions};
+    use prometheus::Registry;
+
+    use super::*;
+
+    #[test]
+    fn both_counts_are_there_from_the_start() {
+        let host = AdapterHost::new(HostOptions::default()).unwrap();
+        let registry = Registry::new();
+        registry.register(Box::new(CompileMetrics::new(host.compiles()))).unwrap();
+        let families = registry.gather();
+        let names: Vec<_> = families.iter().map(MetricFamily::name).collect();
+        let expected = ["mixer_adapter_compiles_given_up_total", "mixer_adapter_compiles_overdue"];
+        assert_eq!(names, expected);
+    }
+}

@@ -23,6 +23,7 @@ mod otlp;
 mod outage;
 mod policies;
 mod readings;
+mod registry;
 mod reporting;
 mod reports;
 mod series;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -289,6 +290,35 @@ fn a_handler_whose_component_and_parameters_change_under_load_loses_no_call() ->
     assert_eq!(metrics.sum("mixer_check_failures_total", &[]), 0.0);
     assert!(metrics.count("mixer_handler_new_handlers_total", &[]) >= 2 * ROUNDS);
     assert_eq!(handler(&mixer, "gate.default")?["last_error"], Value::Null);
+    Ok(())
+}
+
+#[test]
+fn a_component_that_was_not_compiled_in_time_comes_into_force_by_itself() -> Result<()> {
+    let mesh = TestMesh::new()?;
+    // One that no cache has.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos().to_be_bytes();
+    let denier = fs::read(Layout::of_checkout().adapters().join("denier.wasm"))?;
+    let section = [&[0, 18, 1, b't'][..], &now].concat();
+    let file = mesh.folder().join("gate.wasm");
+    write_at_once(&file, &[denier, section].concat())?;
+    let component = format!("adapter: file://{}", file.display());
+    let mixer = mesh
+        .with_file("good.yaml", &good(&component, "closed", true))?
+        .with(|mesh| mesh.mixer().flags = vec!["--compile-timeout=1ms".to_owned()])
+        .start_mixer()?;
+    let mut client = Client::of(&mixer)?;
+    let mut number = 0;
+    wait_until("the component to be compiled after all", LIMIT * 2, || {
+        number += 1;
+        let (code, message) = client.ask(&format!("/closed/{number}"))?;
+        ensure!(code == 7 && message.contains("closed"), "{code}: {message}");
+        Ok(())
+    })?;
+    assert!(lines(&mixer, &["gate.wasm is not compiled within 1ms", "gate.default"])? > 0);
+    let metrics = mixer.metrics()?;
+    assert!(metrics.count("mixer_adapter_compiles_given_up_total", &[]) > 0);
+    assert_eq!(metrics.count("mixer_adapter_compiles_overdue", &[]), 0);
     Ok(())
 }
 
