@@ -36,6 +36,8 @@ stats! {
         CheckCalls = "check_calls",
         /// Second calls of one request, made because its answer was of an older generation.
         CheckRecalls = "check_recalls",
+        /// Calls that were made again because they failed on their way.
+        CheckRetries = "check_retries",
         /// Requests let through without a call because no rule could have an opinion.
         CheckSkipped = "check_skipped",
         /// Requests whose client went away while they waited for another's call.
@@ -54,6 +56,16 @@ stats! {
         CheckUncacheable = "check_uncacheable",
         /// Answers of an older generation that were applied to their own request alone.
         StaleAnswers = "stale_answers",
+        /// Header operations of policy that would break a message and were left out.
+        HeaderOperationsRefused = "header_operations_refused",
+        /// Requests whose quotas were paid from what Mixer had granted before.
+        QuotaHits = "quota_hits",
+        /// Requests that asked Mixer for quotas.
+        QuotaCalls = "quota_calls",
+        /// Requests refused because a quota was exhausted.
+        QuotaExhausted = "quota_exhausted",
+        /// Calls made ahead for quotas that run low.
+        QuotaPrefetches = "quota_prefetches",
         /// Events that the watch delivered.
         WatchEvents = "watch_events",
         /// Watches that ended or could not be started.
@@ -90,6 +102,8 @@ stats! {
         L1Entries = "l1_entries",
         /// Bytes kept, all workers together.
         L1Bytes = "l1_bytes",
+        /// Sets of dimensions that quotas are kept for.
+        QuotaPools = "quota_pools",
         /// Reported requests not yet sent.
         ReportsPending = "reports_pending",
     }

@@ -4,6 +4,8 @@ pub(crate) const OK: i32 = 0;
 pub(crate) const UNKNOWN: i32 = 2;
 /// The question was malformed.
 pub(crate) const INVALID_ARGUMENT: i32 = 3;
+/// A quota is used up.
+pub(crate) const RESOURCE_EXHAUSTED: i32 = 8;
 /// Something that must not happen has happened.
 pub(crate) const INTERNAL: i32 = 13;
 /// There is nobody to ask.

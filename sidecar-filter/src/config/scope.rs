@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use mesh_attributes::AttributeBag;
 
-use super::{FailPolicies, RouteConfig, RouteId, Settings, Switch};
+use super::{FailPolicies, RetryPolicy, RouteConfig, RouteId, Settings, Switch};
 use crate::attributes::Statics;
 use crate::destination::Destination;
 use crate::mixer::Mixer;
+use crate::quota::QuotaSpecs;
 
 /// Routes whose merged configuration is kept. Envoy makes new route configurations with each update;
 /// when there are more, all are merged anew.
@@ -39,6 +40,10 @@ pub struct Scope {
     pub report: Switch,
     /// What happens when Mixer cannot be reached.
     pub policies: FailPolicies,
+    /// How calls are made again.
+    pub retry: RetryPolicy,
+    /// What requests are charged.
+    pub quotas: Arc<QuotaSpecs>,
     /// The attributes that configuration states.
     pub statics: Statics,
     /// Where such requests go, as far as configuration knows.
@@ -63,6 +68,8 @@ impl FilterConfig {
             check: settings.check,
             report: settings.report,
             policies: settings.fail_policy,
+            retry: settings.retry,
+            quotas: Arc::clone(&settings.quotas),
             statics: Statics::new(&settings.attributes),
             destination,
         };
@@ -127,9 +134,11 @@ impl FilterConfig {
             check: route.check.unwrap_or(listener.check),
             report: route.report.unwrap_or(listener.report),
             policies: FailPolicies {
-                check: route.check_policy.unwrap_or(listener.policies.check),
+                check: listener.policies.check.changed(route.check_policy),
                 report: route.report_policy.unwrap_or(listener.policies.report),
             },
+            retry: listener.retry.changed(route.retry),
+            quotas: Arc::clone(route.quotas.as_ref().unwrap_or(&listener.quotas)),
             statics: Statics::new(&attributes),
             destination: self.mixer.destination(&attributes),
         }

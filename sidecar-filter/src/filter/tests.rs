@@ -1,13 +1,16 @@
 mod freshness;
+mod operations;
 mod oracle;
+mod quotas;
 mod reports;
+mod retries;
 mod verdicts;
 mod waiting;
 
 use std::time::Duration;
 
-use mesh_api::mixer::v1::check_response::PreconditionResult;
-use mesh_api::mixer::v1::{CheckResponse, ReferencedAttributes};
+use mesh_api::mixer::v1::check_response::{PreconditionResult, QuotaResult};
+use mesh_api::mixer::v1::{CheckResponse, ReferencedAttributes, RouteDirective};
 use mesh_api::rpc::Status;
 use mesh_attributes::wire::{CheckRequest, encode_references};
 use mesh_attributes::{AttributeName, Bag, Condition, References, Value};
@@ -45,6 +48,9 @@ struct Reply {
     references: References,
     headers: Vec<(&'static str, String)>,
     grpc_status: &'static str,
+    directive: Option<RouteDirective>,
+    /// Name, amount, seconds.
+    grants: Vec<(&'static str, i64, i64)>,
 }
 
 /// What a flow comes to, for comparing.
@@ -82,6 +88,8 @@ impl Reply {
             references: References::new(),
             headers: Vec::new(),
             grpc_status: "0",
+            directive: None,
+            grants: Vec::new(),
         };
         reply.on("request.path", None, Condition::Exact).of_generation(1)
     }
@@ -108,6 +116,18 @@ impl Reply {
         self
     }
 
+    fn grant(&self, (name, amount, seconds): (&str, i64, i64)) -> (String, QuotaResult) {
+        let mut references = Vec::new();
+        encode_references(&self.references, 222, &mut references);
+        let result = QuotaResult {
+            granted_amount: amount,
+            valid_duration: Some(prost_types::Duration { seconds, nanos: 0 }),
+            referenced_attributes: ReferencedAttributes::decode(&references[..]).ok(),
+            ..QuotaResult::default()
+        };
+        (name.to_owned(), result)
+    }
+
     fn message(&self) -> Vec<u8> {
         let mut references = Vec::new();
         encode_references(&self.references, 222, &mut references);
@@ -121,9 +141,9 @@ impl Reply {
                 valid_duration: self.lifetime.try_into().ok(),
                 valid_use_count: self.uses,
                 referenced_attributes: ReferencedAttributes::decode(&references[..]).ok(),
-                route_directive: None,
+                route_directive: self.directive.clone(),
             }),
-            ..CheckResponse::default()
+            quotas: self.grants.iter().map(|grant| self.grant(*grant)).collect(),
         };
         response.encode_to_vec()
     }
@@ -149,7 +169,11 @@ impl Mesh {
     }
 
     fn with(json: &str) -> Self {
-        let settings = Settings::parse(json.as_bytes()).unwrap();
+        let mut settings = Settings::parse(json.as_bytes()).unwrap();
+        if !json.contains("max_retry") {
+            // A failure is final, unless a test is about repeats.
+            settings.retry.max = 0;
+        }
         let mixer = Arc::new(Mixer::new("mixer"));
         let worker = Worker::new(&mixer, settings.l1_entries, settings.l1_bytes);
         let config = Arc::new(FilterConfig::new(settings, Arc::clone(&mixer)));
