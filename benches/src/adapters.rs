@@ -35,10 +35,11 @@ const OTHERS: [&str; 2] = ["sdk", "testing"];
 pub(crate) fn run(effort: &Effort, json: Option<fs::File>) -> Result<()> {
     let layout = Layout::of_checkout();
     let (turns, millis, starts) = if effort.is_believable { (5, 200, 9) } else { (1, 5, 1) };
-    let natives = Natives::build(&layout, effort.is_believable)?;
+    let adapters = adapters(&layout)?;
+    let natives = Natives::build(&layout, &adapters, effort.is_believable)?;
     let mut figures = Vec::new();
     Row::print_head();
-    for adapter in adapters(&layout)? {
+    for adapter in adapters {
         let (mut component, mut native) = (Vec::new(), Vec::new());
         for _ in 0..turns {
             component.push(of_component(&layout, &adapter, millis)?);

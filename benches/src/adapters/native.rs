@@ -17,14 +17,14 @@ const MILLIS_VARIABLE: &str = "MIXMESH_BENCH_MILLIS";
 pub(super) struct Natives(BTreeMap<String, PathBuf>);
 
 impl Natives {
-    /// Builds them.
+    /// Builds them: these alone in release, and else what the tests have built already.
     ///
     /// # Errors
     /// When they do not build.
-    pub(super) fn build(layout: &Layout, is_release: bool) -> Result<Self> {
+    pub(super) fn build(layout: &Layout, adapters: &[String], is_release: bool) -> Result<Self> {
         let mut cargo = Command::new("cargo");
         cargo
-            .args(["test", "--workspace", "--no-run", "--quiet"])
+            .args(["test", "--no-run", "--quiet"])
             .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
             .arg(layout.root().join("adapters/Cargo.toml"))
             .env("CARGO_TARGET_DIR", layout.target().join("guests/native"))
@@ -32,6 +32,9 @@ impl Natives {
             .stderr(Stdio::inherit());
         if is_release {
             cargo.arg("--release");
+            cargo.args(adapters.iter().flat_map(|adapter| ["--package", adapter]));
+        } else {
+            cargo.arg("--workspace");
         }
         let output = cargo.output().context("start cargo for the native adapters")?;
         ensure!(output.status.success(), "the adapters do not build natively, see above");

@@ -49,6 +49,8 @@ const QUEUED_MESSAGES: u64 = 16_384;
 /// How often it is looked whether there is room again, and for how long.
 const ROOM_POLL: Duration = Duration::from_millis(1);
 const ROOM_LIMIT: Duration = Duration::from_secs(20);
+/// A call that is interrupted by a busy machine is slow, and no failure.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// A measurement that mostly waits ends before its calls have taken their time.
 const MOST_WAITING: u32 = 4;
 
@@ -74,7 +76,12 @@ impl Bench {
             number += 1;
             let (_servers, mut params) = suite.start_sinks(case).await?;
             stream_to(&loaded.component, &mut params, &scratch.path().join(number.to_string()));
-            let limits = Limits::default();
+            let limits = Limits {
+                check_deadline: DEADLINE,
+                report_deadline: DEADLINE,
+                setup_deadline: DEADLINE,
+                ..Limits::default()
+            };
             let declared = suite.declared();
             let name = format!("bench-{number}.default");
             let spec = HandlerSpec { name, params, instances: declared, limits };
