@@ -3,6 +3,7 @@
 //! A cached answer is sent many times, each time with another remaining lifetime. So its unchanging
 //! parts are kept encoded, and an answer is put together with a single allocation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -53,6 +54,8 @@ pub struct Verdict {
     pub valid_use_count: UseCount,
     /// What is done to the headers, and the response that a denied client is sent.
     pub directive: RouteDirective,
+    /// The first rule that refused, as `name.rule.namespace`.
+    pub rule: Option<Arc<str>>,
 }
 
 /// What a request is told of a quota.
@@ -78,6 +81,7 @@ pub(crate) struct EncodedAnswer {
     /// A `RouteDirective`; empty when there is none.
     directive: Box<[u8]>,
     referenced: References,
+    rule: Option<Arc<str>>,
 }
 
 impl EncodedAnswer {
@@ -89,7 +93,13 @@ impl EncodedAnswer {
             references: references.into(),
             directive: verdict.directive.encode_to_vec().into(),
             referenced,
+            rule: verdict.rule.clone(),
         }
+    }
+
+    /// The rule that refused.
+    pub(crate) fn rule(&self) -> Option<&Arc<str>> {
+        self.rule.as_ref()
     }
 
     /// What the answer depends on.
@@ -245,6 +255,7 @@ mod tests {
                 valid_duration: valid,
                 valid_use_count: UseCount(uses),
                 directive: if code == 7 { directive } else { RouteDirective::default() },
+                rule: None,
             };
             let answer = EncodedAnswer::new(&verdict, references());
             let quota = QuotaAnswer {

@@ -6,7 +6,12 @@
 //! failed on its way (`Filter::fail`); whatever Mixer itself said is never overruled.
 
 mod call;
+mod decision;
 mod report;
+mod retry;
+
+pub use self::decision::flag;
+pub(crate) use self::retry::RetryBudget;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,10 +22,12 @@ use mesh_attributes::Timestamp;
 use smallvec::SmallVec;
 
 use self::call::Call;
+use self::decision::{Decided, DecidedBy};
 use crate::attributes::{CheckOutcome, HeaderMap, RequestBag};
 use crate::cache::{L1, LookUp, Validity};
-use crate::check::{Answer, Denial, MAX_ANSWER_BYTES, Verdict};
+use crate::check::{Answer, Denial, HeaderOperations, MAX_ANSWER_BYTES, Verdict};
 use crate::config::{FailPolicy, Scope, ScopeRef, Switch};
+use crate::generations::Generation;
 use crate::grpc::{CallFailure, UnaryReply, status};
 use crate::host::{CallId, HeaderBlock, Moment, RawHeader, StreamHost, WakeEvent};
 use crate::stats::Counter;
@@ -74,6 +81,8 @@ struct State {
     begun: Option<Begun>,
     phase: Phase,
     check: CheckOutcome,
+    /// What is still to be done to the response's headers.
+    operations: Option<Rc<HeaderOperations>>,
 }
 
 /// What is noted when the request comes in.
@@ -97,6 +106,8 @@ enum Phase {
         waits: u8,
     },
     Calling(Box<Call>),
+    /// A call has failed and will be made again.
+    Pausing(Box<Call>),
 }
 
 impl Filter {
@@ -127,7 +138,7 @@ impl Filter {
             None => {
                 host.count(Counter::ReportRefused, 1);
                 let denial = Denial::unavailable("mixer takes no reports", NO_REPORT);
-                self.refuse(host, Rc::new(denial))
+                self.refuse(host, Rc::new(denial), Decided::by(DecidedBy::FailPolicy))
             }
         }
     }
@@ -135,9 +146,13 @@ impl Filter {
     /// A wake-up that another filter of this worker asked for.
     pub fn on_scheduled<H: StreamHost>(&self, host: &mut H, event: WakeEvent) -> Flow {
         let phase = std::mem::take(&mut self.state.borrow_mut().phase);
-        let Phase::Waiting { key, waits } = phase else {
-            self.state.borrow_mut().phase = phase;
-            return Flow::Wait;
+        let (key, waits) = match (phase, event) {
+            (Phase::Waiting { key, waits }, WakeEvent::Answered | WakeEvent::Lead) => (key, waits),
+            (Phase::Pausing(call), WakeEvent::Retry) => return self.send_again(host, *call),
+            (phase, _) => {
+                self.state.borrow_mut().phase = phase;
+                return Flow::Wait;
+            }
         };
         let Some(scope) = self.scope() else { return Flow::Wait };
         match event {
@@ -148,7 +163,7 @@ impl Filter {
                 };
                 self.act(host, &scope, look, waits)
             }
-            WakeEvent::Lead => self.call(host, &scope, Some(key)),
+            WakeEvent::Lead | WakeEvent::Retry => self.call(host, &scope, Some(key)),
         }
     }
 
@@ -277,6 +292,13 @@ impl Filter {
         })
     }
 
+    /// The newest generation of the policy that decides for `scope`.
+    fn known_generation(&self, scope: &Scope) -> Option<Generation> {
+        let generations = &self.site.worker.mixer().generations;
+        let namespace = scope.destination.namespace()?;
+        generations.snapshot().load().known(namespace).generation
+    }
+
     fn began(&self) -> (Moment, Timestamp) {
         self.state.borrow().begun.as_ref().map_or_else(Default::default, |b| (b.at, b.wall))
     }
@@ -303,7 +325,7 @@ impl Filter {
         let validity = self.validity(now);
         let destination = &scope.destination;
         let mut worker = self.site.worker.state.borrow_mut();
-        let WorkerState { l1, calls, policies } = &mut *worker;
+        let WorkerState { l1, calls, policies, .. } = &mut *worker;
         let policies = policies.load();
         if validity.dead_since.is_none()
             && let Some(namespace) = destination.only_namespace()
@@ -330,12 +352,12 @@ impl Filter {
         match look {
             Look::Skip => {
                 host.count(Counter::CheckSkipped, 1);
-                Flow::Continue
+                self.pass(host, Decided::by(DecidedBy::NoRule))
             }
             Look::Found(verdict) => {
                 host.count(Counter::CheckL1Hits, 1);
                 self.state.borrow_mut().check.cache_hit = Some(true);
-                self.apply(host, verdict)
+                self.apply(host, verdict, Decided::by(DecidedBy::Level1))
             }
             Look::Wait(key) => {
                 if waits == 0 {
@@ -354,7 +376,7 @@ impl Filter {
         let (key, waited) = match phase {
             Phase::Settled => return false,
             Phase::Waiting { key, .. } => (Some(key), true),
-            Phase::Calling(call) => (call.leads, false),
+            Phase::Calling(call) | Phase::Pausing(call) => (call.leads, false),
         };
         if let Some(key) = key {
             self.site.worker.state.borrow_mut().calls.leave(key, self.serial);

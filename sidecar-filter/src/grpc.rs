@@ -132,6 +132,15 @@ pub struct CallFailure {
     pub unsent: bool,
 }
 
+impl CallFailure {
+    /// Whether the service's answer did not come in time.
+    pub fn is_timeout(&self) -> bool {
+        self.transport
+            && (self.status == status::DEADLINE_EXCEEDED
+                || self.reason.contains("upstream request timeout"))
+    }
+}
+
 impl UnaryReply {
     /// Nothing has come yet; messages above `max_message` bytes will be refused.
     pub fn new(max_message: usize) -> Self {

@@ -11,6 +11,9 @@ use crate::stats::{Counter, Gauge};
 /// Headers that are kept without allocating; more than a request of a browser has.
 const USUAL_HEADERS: usize = 40;
 
+/// The namespace of what the filter notes about requests in the proxy's dynamic metadata.
+pub const METADATA: &str = "mixmesh.check";
+
 /// One header: name and value as Envoy holds them, not always UTF-8.
 pub type RawHeader<'h> = (&'h [u8], &'h [u8]);
 
@@ -48,6 +51,24 @@ pub trait StreamHost {
 
     /// A handle by which others on this worker make the proxy run this filter's `on_scheduled`.
     fn waker(&self) -> Rc<dyn Wake>;
+
+    /// Has the proxy run this filter's `on_scheduled(event)` after `delay`; false when it cannot.
+    fn wake_after(&self, delay: Duration, event: WakeEvent) -> bool;
+
+    /// Gives a header of `block` this value alone, or takes it off.
+    fn set_header(&mut self, block: HeaderBlock, name: &str, value: Option<&[u8]>);
+
+    /// Gives a header of `block` this value as well.
+    fn add_header(&mut self, block: HeaderBlock, name: &str, value: &[u8]);
+
+    /// Has the proxy choose the route anew, by the headers as they are now.
+    fn clear_route_cache(&mut self);
+
+    /// Notes a text about the request under [`METADATA`], for access logs and other filters.
+    fn set_metadata(&mut self, key: &str, value: &str);
+
+    /// Adds a custom flag to the request's, for access logs.
+    fn set_flag(&mut self, flag: &'static str);
 
     /// Adds to a counter.
     fn count(&self, counter: Counter, by: u64);
@@ -99,6 +120,8 @@ pub enum WakeEvent {
     Answered,
     /// The filter that made the call went away: make the call.
     Lead,
+    /// A call that failed may be made again now.
+    Retry,
 }
 
 /// A gRPC call through one of the proxy's clusters.

@@ -22,6 +22,7 @@ pub struct MockProxy {
     resets: RefCell<Vec<CallId>>,
     refusal: Cell<Option<StartFailure>>,
     scheduled: RefCell<Vec<(StreamId, WakeEvent)>>,
+    alarms: RefCell<Vec<(Moment, StreamId, WakeEvent)>>,
     lines: RefCell<Vec<(LogLevel, String)>>,
     next_stream: Cell<u64>,
 }
@@ -56,6 +57,9 @@ pub struct MockStream {
     mutual_tls: Option<bool>,
     span: Option<SpanIds>,
     route: Option<Rc<RouteConfig>>,
+    metadata: Vec<(String, String)>,
+    flags: Vec<&'static str>,
+    route_choices: u32,
 }
 
 /// One configuration of a mock proxy.
@@ -84,6 +88,7 @@ impl Default for MockProxy {
             resets: RefCell::default(),
             refusal: Cell::new(None),
             scheduled: RefCell::default(),
+            alarms: RefCell::default(),
             lines: RefCell::default(),
             next_stream: Cell::new(1),
         }
@@ -97,8 +102,15 @@ impl MockProxy {
     }
 
     /// Moves the clock on.
+    /// Streams whose time has come are scheduled.
     pub fn pass(&self, time: Duration) {
-        self.now.set(self.now.get().plus(time));
+        let now = self.now.get().plus(time);
+        self.now.set(now);
+        let due =
+            self.alarms.borrow_mut().extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>();
+        self.scheduled
+            .borrow_mut()
+            .extend(due.into_iter().map(|(_, stream, event)| (stream, event)));
     }
 
     /// The time on the clock.
@@ -188,6 +200,9 @@ impl MockStream {
             mutual_tls: None,
             span: None,
             route: None,
+            metadata: Vec::new(),
+            flags: Vec::new(),
+            route_choices: 1,
         };
         stream
             .with_header(":method", "GET")
@@ -265,6 +280,28 @@ impl MockStream {
         }
     }
 
+    /// The values of a header, in order.
+    pub fn header(&self, block: HeaderBlock, name: &str) -> Vec<String> {
+        let block = self.headers.get(&(block as u8));
+        let named = block.into_iter().flatten().filter(|(known, _)| known == name.as_bytes());
+        named.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// What the filter noted about the request.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.iter().rfind(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The flags that the filter gave the request.
+    pub fn flags(&self) -> &[&'static str] {
+        &self.flags
+    }
+
+    /// How often the proxy has chosen a route.
+    pub fn route_choices(&self) -> u32 {
+        self.route_choices
+    }
+
     /// The stream's name.
     pub fn id(&self) -> StreamId {
         self.id
@@ -307,6 +344,34 @@ impl StreamHost for MockStream {
 
     fn waker(&self) -> Rc<dyn Wake> {
         Rc::new(MockWaker { proxy: Rc::clone(&self.proxy), stream: self.id })
+    }
+
+    fn wake_after(&self, delay: Duration, event: WakeEvent) -> bool {
+        self.proxy.alarms.borrow_mut().push((self.proxy.now().plus(delay), self.id, event));
+        true
+    }
+
+    fn set_header(&mut self, block: HeaderBlock, name: &str, value: Option<&[u8]>) {
+        let headers = self.headers.entry(block as u8).or_default();
+        headers.retain(|(known, _)| known != name.as_bytes());
+        headers.extend(value.map(|value| (name.as_bytes().to_vec(), value.to_vec())));
+    }
+
+    fn add_header(&mut self, block: HeaderBlock, name: &str, value: &[u8]) {
+        let header = (name.as_bytes().to_vec(), value.to_vec());
+        self.headers.entry(block as u8).or_default().push(header);
+    }
+
+    fn clear_route_cache(&mut self) {
+        self.route_choices += 1;
+    }
+
+    fn set_metadata(&mut self, key: &str, value: &str) {
+        self.metadata.push((key.to_owned(), value.to_owned()));
+    }
+
+    fn set_flag(&mut self, flag: &'static str) {
+        self.flags.push(flag);
     }
 
     fn count(&self, counter: Counter, by: u64) {

@@ -36,6 +36,8 @@ stats! {
         CheckCalls = "check_calls",
         /// Second calls of one request, made because its answer was of an older generation.
         CheckRecalls = "check_recalls",
+        /// Calls that were made again because they failed on their way.
+        CheckRetries = "check_retries",
         /// Requests let through without a call because no rule could have an opinion.
         CheckSkipped = "check_skipped",
         /// Requests whose client went away while they waited for another's call.
@@ -54,6 +56,8 @@ stats! {
         CheckUncacheable = "check_uncacheable",
         /// Answers of an older generation that were applied to their own request alone.
         StaleAnswers = "stale_answers",
+        /// Header operations of policy that would break a message and were left out.
+        HeaderOperationsRefused = "header_operations_refused",
         /// Events that the watch delivered.
         WatchEvents = "watch_events",
         /// Watches that ended or could not be started.

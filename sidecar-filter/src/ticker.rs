@@ -1,5 +1,6 @@
 //! The thread that paces the main-thread half.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,11 +28,20 @@ struct Shared {
     changed: Condvar,
 }
 
+/// Calls that wait for their moment; when there are more, callers are told.
+const MAX_ALARMS: usize = 16_384;
+
+/// What is run at its moment. Runs on the ticker's thread, under its lock: it may do no more than ask
+/// the proxy for a run elsewhere.
+type Alarm = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 struct State {
     targets: Vec<(ConfigId, Box<dyn Notify>)>,
     interval: Duration,
     due: Option<Instant>,
+    alarms: BTreeMap<(Instant, u64), Alarm>,
+    alarms_set: u64,
     stopped: bool,
 }
 
@@ -78,6 +88,25 @@ impl Bell {
         self.ring_within(Duration::ZERO);
     }
 
+    /// Runs `alarm` once `delay` has passed; false when too many wait or nothing ticks. It must not block
+    /// nor call back here.
+    pub fn call_after(&self, delay: Duration, alarm: Box<dyn FnOnce() + Send>) -> bool {
+        let due = Instant::now() + delay;
+        let mut state = self.0.state();
+        if state.alarms.len() >= MAX_ALARMS || state.targets.is_empty() {
+            return false;
+        }
+        state.alarms_set += 1;
+        let key = (due, state.alarms_set);
+        state.alarms.insert(key, alarm);
+        let is_next = state.alarms.first_key_value().is_some_and(|(first, _)| *first == key);
+        drop(state);
+        if is_next {
+            self.0.changed.notify_one();
+        }
+        true
+    }
+
     /// Asks for a run after `delay` at most.
     pub fn ring_within(&self, delay: Duration) {
         let due = Instant::now() + delay;
@@ -96,6 +125,7 @@ impl Drop for Ticker {
             let mut state = self.shared.state();
             state.stopped = true;
             state.targets.clear();
+            state.alarms.clear();
         }
         self.shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
@@ -111,9 +141,16 @@ impl Shared {
         let mut last = Instant::now();
         while !state.stopped {
             let now = Instant::now();
+            while let Some(alarm) = state.alarms.first_entry().filter(|entry| entry.key().0 <= now)
+            {
+                // Under the lock, as below.
+                alarm.remove()();
+            }
             let regular = last + state.interval;
             let due = state.due.map_or(regular, |due| due.min(regular));
             if now < due {
+                let next = state.alarms.first_key_value().map_or(due, |((at, _), _)| *at.min(&due));
+                let due = next.max(now);
                 let wait = self.changed.wait_timeout(state, due - now);
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
                 continue;

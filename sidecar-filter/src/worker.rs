@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use crate::cache::L1;
 use crate::config::FilterConfig;
+use crate::filter::RetryBudget;
 use crate::generations::Snapshot;
 use crate::mixer::Mixer;
 use crate::report::ReportSlot;
@@ -29,6 +30,7 @@ pub struct Worker {
 pub(crate) struct WorkerState {
     pub(crate) l1: L1,
     pub(crate) calls: Calls,
+    pub(crate) retries: RetryBudget,
     pub(crate) policies: arc_swap::Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
 }
 
@@ -60,6 +62,7 @@ impl Worker {
             state: RefCell::new(WorkerState {
                 l1: L1::new(l1_entries, l1_bytes),
                 calls: Calls::default(),
+                retries: RetryBudget::new(mixer.seed()),
                 policies: arc_swap::Cache::new(Arc::clone(mixer.generations.snapshot())),
             }),
             sizes: mixer.join(),

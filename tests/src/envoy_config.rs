@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -102,6 +102,8 @@ pub struct EnvoyOptions {
     pub direction: Direction,
     /// Fields to add to the filter's configuration, or to replace in it.
     pub filter: Value,
+    /// Where it writes a line of JSON for each request.
+    pub access_log: Option<PathBuf>,
 }
 
 impl EnvoyOptions {
@@ -134,6 +136,7 @@ impl EnvoyOptions {
             "stat_prefix": options.name,
             "route_config": { "name": options.name, "virtual_hosts": [self.virtual_host()] },
             "http_filters": [self.filter(options), router()],
+            "access_log": self.access_log.as_deref().map(access_log).into_iter().collect::<Vec<_>>(),
         });
         let manager = match self.zipkin {
             Some(_) => with(manager, "tracing", tracing()),
@@ -214,6 +217,25 @@ impl EnvoyOptions {
             "metrics_namespace": "mixmesh",
         })
     }
+}
+
+/// What an operator logs of each request to see why it was let pass or not.
+fn access_log(path: &Path) -> Value {
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": path,
+            "log_format": { "json_format": {
+                "path": "%REQ(:path)%",
+                "status": "%RESPONSE_CODE%",
+                "details": "%RESPONSE_CODE_DETAILS%",
+                "flags": "%RESPONSE_FLAGS%",
+                "custom_flags": "%CUSTOM_FLAGS%",
+                "check": "%DYNAMIC_METADATA(mixmesh.check)%",
+            }},
+        },
+    })
 }
 
 fn structure(value: &Value) -> Value {

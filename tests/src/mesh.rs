@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{Answer, Connection};
 use crate::{
@@ -155,6 +155,7 @@ impl Mesh {
                 "destination.service.name": text("greeter"),
                 "destination.service.namespace": text("default"),
             }}),
+            access_log: None,
             ..self.envoy_options.clone()
         };
         let envoy = Envoy::start(&self.layout, options, &self.folder.join("client"))?;
@@ -183,6 +184,16 @@ impl Mesh {
     /// The folder that Mixer reads.
     pub fn config(&self) -> PathBuf {
         self.folder.join("config")
+    }
+
+    /// The lines of the sidecar's access log so far, oldest first. Envoy writes them some time after a
+    /// request has ended.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn access_log(&self) -> Result<Vec<Value>> {
+        let text = fs::read_to_string(self.folder.join("access.log"))?;
+        text.lines().map(|line| serde_json::from_str(line).context(line.to_owned())).collect()
     }
 
     /// The folder of its logs.

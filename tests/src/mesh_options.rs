@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     Direction, EnvoyOptions, FailPolicy, Greeter, Layout, ListenerOptions, Mesh, Mixer,
@@ -19,6 +19,7 @@ pub struct MeshOptions {
     mixer: MixerOptions,
     zipkin: Option<SocketAddr>,
     v2_percent: u32,
+    filter: Value,
 }
 
 /// Where a mesh's Envoy listens.
@@ -44,6 +45,7 @@ impl MeshOptions {
             mixer: MixerOptions::new(layout, &folder.join("config"), folder)?,
             zipkin: None,
             v2_percent: 0,
+            filter: json!({}),
         })
     }
 
@@ -57,6 +59,12 @@ impl MeshOptions {
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Fields to add to the configuration of the sidecar's filter, or to replace in it.
+    pub fn filter(&mut self, fields: Value) -> &mut Self {
+        self.filter = fields;
+        self
     }
 
     /// What the sidecar does with requests when Mixer gives no verdict.
@@ -123,7 +131,8 @@ impl MeshOptions {
             versions: versions.collect(),
             zipkin: self.zipkin,
             direction: Direction::Inbound,
-            filter: json!({}),
+            filter: self.filter.clone(),
+            access_log: Some(self.folder.join("access.log")),
         })
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Outcome {
     pub(crate) source: Source,
     /// Under which header operations know the result's output.
     pub(crate) action: Option<Arc<str>>,
+    /// The rule that asked, as `name.rule.namespace`.
+    pub(crate) rule: Arc<str>,
 }
 
 /// Whose word an outcome is.
@@ -48,14 +50,20 @@ pub(crate) enum Source {
 
 impl Outcome {
     /// By the rule's fail policy: closed refuses, open has no opinion. Neither may be used again.
-    pub(super) fn failed(call: &CheckCall, code: i32, why: &dyn Display, source: Source) -> Self {
+    pub(super) fn failed(
+        call: &CheckCall,
+        rule: &Arc<str>,
+        code: i32,
+        why: &dyn Display,
+        source: Source,
+    ) -> Self {
         let handler = Arc::clone(&call.target.handler);
         let (code, message) = match call.fail_policy {
             FailPolicy::Closed => (code, format!("instance {}: {why}", call.target.instance)),
             FailPolicy::Open => (0, String::new()),
         };
         let result = CheckResult { code, message, ..CheckResult::default() };
-        Self { handler, result, source, action: None }
+        Self { handler, result, source, action: None, rule: Arc::clone(rule) }
     }
 
     fn is_no_opinion(&self) -> bool {
@@ -80,6 +88,7 @@ pub(super) fn combine(outcomes: &[Outcome]) -> Verdict {
         valid_duration: Duration::MAX,
         valid_use_count: UseCount(-1),
         directive: RouteDirective::default(),
+        rule: None,
     };
     let mut opinions = 0;
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_no_opinion()) {
@@ -93,6 +102,7 @@ pub(super) fn combine(outcomes: &[Outcome]) -> Verdict {
         }
         if verdict.code == 0 {
             verdict.code = result.code;
+            verdict.rule = Some(Arc::clone(&outcome.rule));
             if let Some(response) = &result.direct_response {
                 verdict.directive = directive(response, result.code);
             }
@@ -141,8 +151,14 @@ mod tests {
 
     fn outcome(name: &str, result: CheckResult) -> Outcome {
         let (name, signature) = (name.to_owned(), [0; 32]);
-        let handler = HandlerUnit::missing(name, String::new(), signature, String::new());
-        Outcome { handler: Arc::new(handler), result, source: Source::Handler, action: None }
+        let handler = HandlerUnit::missing(name.clone(), String::new(), signature, String::new());
+        Outcome {
+            handler: Arc::new(handler),
+            result,
+            source: Source::Handler,
+            action: None,
+            rule: format!("asks-{name}").into(),
+        }
     }
 
     fn result(code: i32, message: &str, seconds: u64, uses: i32) -> CheckResult {
@@ -163,6 +179,7 @@ mod tests {
             outcome("c.ns", result(16, "who", 90, 9)),
         ]);
         assert_eq!((verdict.code, verdict.message.as_str()), (7, "b.ns:no, c.ns:who"));
+        assert_eq!(verdict.rule.as_deref(), Some("asks-b.ns"));
         assert_eq!(verdict.valid_duration, Duration::from_secs(30));
         assert_eq!(verdict.valid_use_count, UseCount(5));
     }

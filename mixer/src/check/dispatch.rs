@@ -51,6 +51,7 @@ struct Prepared<'p> {
 /// A call with all that it takes from the request.
 struct PreparedCall<'p> {
     call: &'p CheckCall,
+    rule: &'p Arc<str>,
     values: Result<Vec<OwnedValue>, FieldError>,
 }
 
@@ -124,7 +125,7 @@ impl Mixer {
             }
             calls.extend(rule.calls.iter().map(|call| {
                 let values = evaluate_owned(&call.input.fields, &visible);
-                PreparedCall { call, values }
+                PreparedCall { call, rule: &rule.scope.rule, values }
             }));
             headers.extend(rule.headers.is_some().then_some(&**rule));
         }
@@ -133,7 +134,7 @@ impl Mixer {
     }
 
     async fn call(&self, call: PreparedCall<'_>, span: Option<&Context>) -> Outcome {
-        let PreparedCall { call, values } = call;
+        let PreparedCall { call, rule, values } = call;
         let target = &call.target;
         let unit = &target.handler;
         let span = self.span(&unit.name, SpanKind::Internal, span);
@@ -141,7 +142,13 @@ impl Mixer {
             Err(cause) => {
                 self.metrics.check_failures.with_label_values(&["instance"]).inc();
                 span.failed("instance");
-                return Outcome::failed(call, codes::INVALID_ARGUMENT, &cause, Source::Mistake);
+                return Outcome::failed(
+                    call,
+                    rule,
+                    codes::INVALID_ARGUMENT,
+                    &cause,
+                    Source::Mistake,
+                );
             }
             Ok(values) => unit.check(target.index, values).await,
         };
@@ -151,12 +158,13 @@ impl Mixer {
                 result,
                 source: Source::Handler,
                 action: call.action.clone(),
+                rule: Arc::clone(rule),
             },
             Err(failure) => {
                 self.metrics.check_failures.with_label_values(&[failure.reason()]).inc();
                 span.failed(failure.reason());
                 let source = if failure.is_outage() { Source::Outage } else { Source::Mistake };
-                Outcome::failed(call, codes::UNAVAILABLE, &failure, source)
+                Outcome::failed(call, rule, codes::UNAVAILABLE, &failure, source)
             }
         }
     }

@@ -180,7 +180,7 @@ fn attributes<'v>(values: impl Iterator<Item = (&'v str, &'v OwnedValue)>) -> Va
 
 fn verdict(dispatched: &Dispatched) -> Value {
     let Dispatched { verdict, references, .. } = dispatched;
-    let Verdict { code, message, valid_duration, valid_use_count, directive } = verdict;
+    let Verdict { code, message, valid_duration, valid_use_count, directive, rule } = verdict;
     let operations = |operations: &[mesh_api::mixer::v1::HeaderOperation]| -> Vec<Value> {
         let shown = operations.iter().map(|operation| {
             json!({
@@ -194,6 +194,7 @@ fn verdict(dispatched: &Dispatched) -> Value {
     json!({
         "code": code,
         "message": message,
+        "rule": rule.as_deref(),
         "valid_ms": u64::try_from(valid_duration.as_millis()).unwrap_or(u64::MAX),
         "uses": valid_use_count.0,
         "request_headers": operations(&directive.request_header_operations),

@@ -76,6 +76,8 @@ pub struct CheckAnswer {
     pub generation: Generation,
     /// Where the answer came from.
     pub cache: CacheLevel,
+    /// The rule that refused, as `name.rule.namespace`.
+    pub rule: Option<Arc<str>>,
 }
 
 /// An answer to the precondition, with what of it may be used.
@@ -349,7 +351,8 @@ impl Precondition {
 
     fn into_answer(self, body: Bytes, cache: CacheLevel) -> CheckAnswer {
         let namespace = Arc::clone(self.answer.namespace());
-        CheckAnswer { body, namespace, generation: self.generation, cache }
+        let rule = self.answer.encoded().rule().cloned();
+        CheckAnswer { body, namespace, generation: self.generation, cache, rule }
     }
 }
 
@@ -361,6 +364,7 @@ fn failed_verdict(code: i32, handler: &str, message: &str) -> Verdict {
         valid_duration: Duration::ZERO,
         valid_use_count: UseCount(0),
         directive: RouteDirective::default(),
+        rule: None,
     }
 }
 

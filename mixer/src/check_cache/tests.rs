@@ -79,6 +79,7 @@ fn answer(generation: Generation, validity: Validity, references: References) ->
         valid_duration: validity.duration,
         valid_use_count: validity.uses,
         directive: RouteDirective::default(),
+        rule: None,
     };
     let encoded = EncodedAnswer::new(&verdict, references);
     NewAnswer { encoded, denied: false, namespace: "ns".into(), generation }

@@ -136,6 +136,9 @@ fn respond(answer: CheckAnswer) -> Response<Bytes> {
     if let Ok(generation) = answer.generation.to_string().parse() {
         metadata.insert("mixmesh-generation", generation);
     }
+    if let Some(rule) = answer.rule.and_then(|rule| rule.parse::<AsciiMetadataValue>().ok()) {
+        metadata.insert("mixmesh-rule", rule);
+    }
     metadata.insert("mixmesh-cache", AsciiMetadataValue::from_static(answer.cache.name()));
     response
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Validity;
-use crate::check::Verdict;
+use crate::check::{HeaderOperation, Verdict};
 use crate::generations::{Digest, NamespaceId, Snapshot};
 use crate::host::Moment;
 
@@ -54,7 +54,7 @@ impl Entry {
         let now = limits.now;
         if now < ends {
             Usability::Usable
-        } else if matches!(self.verdict, Verdict::Allow) && now < ends.plus(limits.serve_stale) {
+        } else if self.verdict.is_allow() && now < ends.plus(limits.serve_stale) {
             Usability::Stale
         } else if now < self.expires {
             Usability::Suspended
@@ -67,8 +67,12 @@ impl Entry {
     pub fn cost(&self) -> usize {
         match &self.verdict {
             Verdict::Allow => 0,
+            Verdict::AllowWith(operations) => operations.cost(),
             // The message stands in the body again.
-            Verdict::Deny(denial) => denial.message.len() + denial.body.len(),
+            Verdict::Deny(denial) => {
+                let operations: usize = denial.operations.iter().map(HeaderOperation::cost).sum();
+                denial.message.len() + denial.body.len() + operations
+            }
         }
     }
 }

@@ -98,12 +98,15 @@ impl L1 {
         bag: &B,
         policies: &Snapshot,
         validity: &Validity,
-    ) -> bool {
+    ) -> Option<Verdict> {
         let found = self.find(namespace, bag, |entry| {
             let usability = entry.usability(policies, validity);
             if usability == Usability::Stale { Found::Use } else { Found::Pass }
         });
-        matches!(found, LookUp::Hit(Verdict::Allow))
+        match found {
+            LookUp::Hit(verdict) => Some(verdict),
+            LookUp::Miss(_) => None,
+        }
     }
 
     /// Keeps an answer given to `bag` by the policy `policy`, if it may be kept.

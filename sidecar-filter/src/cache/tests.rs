@@ -63,7 +63,8 @@ impl Fixture {
 
     fn look_up_stale(&mut self, bag: &AttributeBag) -> bool {
         let policies = self.generations.snapshot().load();
-        self.l1.look_up_stale(Some(self.namespace), bag, &policies, &self.validity)
+        let found = self.l1.look_up_stale(Some(self.namespace), bag, &policies, &self.validity);
+        found.is_some_and(|verdict| verdict.is_allow())
     }
 
     fn store(&mut self, answer: &Answer, bag: &AttributeBag) -> Stored {
@@ -80,7 +81,13 @@ fn answer(verdict: Verdict, references: &[(&str, Option<&str>, Condition)]) -> A
     for (name, key, condition) in references {
         list.record(&AttributeName::new(name), *key, *condition);
     }
-    Answer { verdict, lifetime: Some(Duration::from_secs(60)), uses: None, references: Some(list) }
+    Answer {
+        verdict,
+        lifetime: Some(Duration::from_secs(60)),
+        uses: None,
+        references: Some(list),
+        refused_operations: 0,
+    }
 }
 
 fn on_path(verdict: Verdict) -> Answer {

@@ -7,6 +7,7 @@ use mesh_attributes::References;
 use mesh_attributes::wire::resolve_references;
 use prost::Message;
 
+use super::HeaderOperations;
 use super::code;
 use super::verdict::{Denial, Verdict};
 use crate::generations::Generation;
@@ -25,6 +26,8 @@ pub struct Answer {
     pub uses: Option<u32>,
     /// What it depends on; `None` when that cannot be told, so that it must not be reused.
     pub references: Option<References>,
+    /// Header operations that this filter does not carry out.
+    pub refused_operations: u32,
 }
 
 /// What travels with an answer, in headers.
@@ -34,11 +37,29 @@ pub struct AnswerHeaders {
     pub namespace: Option<String>,
     /// Their generation.
     pub generation: Option<Generation>,
-    /// Mixer knows that it is behind.
-    pub stale: bool,
+    /// Where Mixer had the answer from.
+    pub cache: Option<MixerCache>,
+    /// The rule that refused the request.
+    pub rule: Option<Box<str>>,
+}
+
+/// Where Mixer had an answer from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MixerCache {
+    /// Its own cache.
+    Level2,
+    /// Its rules.
+    Miss,
+    /// Its own cache although it is past its time, or rules that it knows are behind.
+    Stale,
 }
 
 impl AnswerHeaders {
+    /// Whether Mixer knows that it is behind.
+    pub fn is_stale(&self) -> bool {
+        self.cache == Some(MixerCache::Stale)
+    }
+
     /// Takes in one header. Names that this type has no use for are ignored.
     pub fn header(&mut self, name: &[u8], value: &[u8]) {
         match name {
@@ -46,7 +67,15 @@ impl AnswerHeaders {
                 self.namespace = std::str::from_utf8(value).ok().map(str::to_owned);
             }
             b"mixmesh-generation" => self.generation = Generation::parse(value),
-            b"mixmesh-cache" => self.stale = value == b"stale",
+            b"mixmesh-cache" => {
+                self.cache = match value {
+                    b"l2" => Some(MixerCache::Level2),
+                    b"miss" => Some(MixerCache::Miss),
+                    b"stale" => Some(MixerCache::Stale),
+                    _ => None,
+                };
+            }
+            b"mixmesh-rule" => self.rule = std::str::from_utf8(value).ok().map(Into::into),
             _ => {}
         }
     }
@@ -66,10 +95,13 @@ impl Answer {
                 lifetime: Some(Duration::ZERO),
                 uses: Some(0),
                 references: None,
+                refused_operations: 0,
             });
         };
+        let (verdict, refused_operations) = verdict(&precondition);
         Ok(Self {
-            verdict: verdict(&precondition),
+            verdict,
+            refused_operations,
             lifetime: precondition.valid_duration.as_ref().map(|duration| {
                 let seconds = Duration::from_secs(u64::try_from(duration.seconds).unwrap_or(0));
                 let nanos = u64::try_from(duration.nanos).unwrap_or(0);
@@ -88,27 +120,29 @@ impl Answer {
     }
 }
 
-fn verdict(precondition: &PreconditionResult) -> Verdict {
-    let directive = precondition.route_directive.as_ref();
-    match &precondition.status {
-        Some(status) if status.code != code::OK => {
-            let denial = Denial::new(status.code, &status.message);
-            let direct = directive.filter(|directive| directive.direct_response_code != 0);
-            Verdict::Deny(Rc::new(match direct {
-                None => denial,
-                Some(direct) => {
-                    denial.with_response(direct.direct_response_code, &direct.direct_response_body)
-                }
-            }))
+/// The verdict, and how many header operations of it are refused.
+///
+/// As the old proxy did it: a direct response is sent whatever the status, with the operations for
+/// responses; without one, operations are carried out for requests that pass.
+fn verdict(precondition: &PreconditionResult) -> (Verdict, u32) {
+    let status = precondition.status.as_ref().filter(|status| status.code != code::OK);
+    let refusal = status.map(|status| Denial::new(status.code, &status.message));
+    let Some(directive) = &precondition.route_directive else {
+        let verdict = refusal.map_or(Verdict::Allow, |denial| Verdict::Deny(Rc::new(denial)));
+        return (verdict, 0);
+    };
+    let (operations, refused) = HeaderOperations::read(directive);
+    let verdict = match (refusal, directive.direct_response_code) {
+        (Some(denial), 0) => return (Verdict::Deny(Rc::new(denial)), 0),
+        (None, 0) if operations.is_empty() => Verdict::Allow,
+        (None, 0) => Verdict::AllowWith(Rc::new(operations)),
+        (refusal, direct) => {
+            let denial = refusal.unwrap_or_else(|| Denial::new(code::OK, "answered by policy"));
+            let denial = denial.with_response(direct, &directive.direct_response_body);
+            Verdict::Deny(Rc::new(Denial { operations: operations.response, ..denial }))
         }
-        _ => match directive.filter(|directive| directive.direct_response_code != 0) {
-            None => Verdict::Allow,
-            Some(direct) => Verdict::Deny(Rc::new(
-                Denial::new(code::OK, "answered by policy")
-                    .with_response(direct.direct_response_code, &direct.direct_response_body),
-            )),
-        },
-    }
+    };
+    (verdict, refused)
 }
 
 fn references(message: &ReferencedAttributes) -> Option<References> {

@@ -2,13 +2,15 @@
 
 mod answer;
 pub(crate) mod code;
+mod operations;
 mod question;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 pub(crate) use answer::MAX_ANSWER_BYTES;
-pub use answer::{Answer, AnswerHeaders};
+pub use answer::{Answer, AnswerHeaders, MixerCache};
+pub use operations::{HeaderChange, HeaderOperation, HeaderOperations};
 pub use question::Question;
 pub(crate) use question::unary_headers;
 pub use verdict::{Denial, Verdict};

@@ -25,7 +25,7 @@ fn with_code(code: i32) -> PreconditionResult {
 fn denial(answer: &Answer) -> &Denial {
     match &answer.verdict {
         Verdict::Deny(denial) => denial,
-        Verdict::Allow => panic!("expected a refusal"),
+        Verdict::Allow | Verdict::AllowWith(_) => panic!("expected a refusal"),
     }
 }
 
@@ -130,7 +130,7 @@ fn headers_of_an_answer_name_its_policy() {
     headers.header(b"server", b"x");
     assert_eq!(headers.namespace.as_deref(), Some("default"));
     assert_eq!(headers.generation.unwrap().revision, 7);
-    assert!(headers.stale);
+    assert!(headers.is_stale());
     headers.header(b"mixmesh-generation", b"garbage");
     assert_eq!(headers.generation, None);
 }

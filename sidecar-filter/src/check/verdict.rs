@@ -1,6 +1,8 @@
 use std::rc::Rc;
 
+use super::HeaderOperations;
 use super::code;
+use super::operations::HeaderOperation;
 
 /// Response code details of a request that policy refused; the code's name follows.
 const DENIED: &str = "mixmesh_denied";
@@ -10,6 +12,8 @@ const DENIED: &str = "mixmesh_denied";
 pub enum Verdict {
     /// Yes.
     Allow,
+    /// Yes, with these changes to its headers.
+    AllowWith(Rc<HeaderOperations>),
     /// No, and this is what the client gets.
     Deny(Rc<Denial>),
 }
@@ -27,6 +31,26 @@ pub struct Denial {
     pub body: String,
     /// Response code details, for access logs: what decided.
     pub details: String,
+    /// The rule that refused, if policy says which.
+    pub rule: Option<Box<str>>,
+    /// What policy does to the response's headers.
+    pub operations: Vec<HeaderOperation>,
+}
+
+impl Verdict {
+    /// Whether the request may pass.
+    pub fn is_allow(&self) -> bool {
+        matches!(self, Self::Allow | Self::AllowWith(_))
+    }
+
+    /// Says which rule refused, of a refusal that is not shared yet.
+    pub fn name_rule(&mut self, rule: Option<Box<str>>) {
+        if let Self::Deny(denial) = self
+            && let Some(denial) = Rc::get_mut(denial)
+        {
+            denial.rule = rule;
+        }
+    }
 }
 
 impl Denial {
@@ -39,6 +63,8 @@ impl Denial {
             http_status,
             body: format!("{name}:{message}"),
             details: format!("{DENIED}{{{name}}}"),
+            rule: None,
+            operations: Vec::new(),
         }
     }
 

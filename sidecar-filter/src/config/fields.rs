@@ -72,6 +72,11 @@ impl<'v, 'p> Fields<'v, 'p> {
         }
     }
 
+    /// Whether the field is an object.
+    pub(super) fn is_object(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_object)
+    }
+
     /// The field as an object with fields of its own.
     pub(super) fn object(
         &mut self,

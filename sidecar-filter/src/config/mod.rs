@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use mesh_attributes::AttributeBag;
 
+use crate::grpc::CallFailure;
+
 pub use fields::{ConfigError, Problem};
 pub use scope::{ConfigId, FilterConfig, Scope, ScopeRef};
 
@@ -35,7 +37,9 @@ pub const DEFAULT_REPORT_BATCH_TIME: Duration = Duration::from_secs(1);
 /// |---|---|---|
 /// | `mixer_cluster` | `mixer` | the Envoy cluster that Mixer is reached through |
 /// | `check_timeout` | `500ms` | how long a request waits for Mixer in all |
-/// | `fail_policy.check` | `closed` | what happens to a request when Mixer cannot be asked: `closed` refuses it with 503, `open` lets it through **unchecked** |
+/// | `fail_policy.check` | `closed` | what happens to a request when Mixer cannot be asked: `closed` refuses it with 503, `open` lets it through **unchecked**; an object tells causes apart: `unreachable`, `timeout` |
+/// | `fail_policy.max_retry` | 1 | how often a Check that failed on its way is made again, within `check_timeout` and a fifth of all calls |
+/// | `fail_policy.base_retry_wait`, `fail_policy.max_retry_wait` | `10ms`, `100ms` | the least and the longest pause before that |
 /// | `fail_policy.report` | `open` | when reports cannot be taken on: `open` drops and counts them, `closed` refuses requests with 503 |
 /// | `attributes` | none | attributes of every request, as `{"source.name":{"t":"STRING","v":"x"}}` |
 /// | `direction` | `inbound` | `inbound` or `outbound`: `context.reporter.kind`, by which Mixer chooses the namespace whose rules apply |
@@ -43,6 +47,7 @@ pub const DEFAULT_REPORT_BATCH_TIME: Duration = Duration::from_secs(1);
 /// | `max_stale` | `5s` | how long kept answers are used after the watch of policy died |
 /// | `serve_stale` | `0s` | how long past its lifetime a kept answer still *allows* while Mixer cannot be asked |
 /// | `report_batch_entries`, `report_batch_time` | 100, `1s` | when a report is sent |
+/// | `dynamic_metadata` | `refusals` | when `mixmesh.check` (`status`, `cache`, `generation`, `rule`) is set in the request's dynamic metadata: `always`, for `refusals` alone, or `never` |
 /// | `disable_check`, `disable_report` | `false` | leave requests unchecked, unreported |
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -52,6 +57,8 @@ pub struct Settings {
     pub check_timeout: Duration,
     /// See the table.
     pub fail_policy: FailPolicies,
+    /// See the table, `fail_policy`.
+    pub retry: RetryPolicy,
     /// See the table; `context.reporter.kind` is among them.
     pub attributes: AttributeBag,
     /// See the table.
@@ -67,6 +74,8 @@ pub struct Settings {
     /// See the table.
     pub report_batch_time: Duration,
     /// See the table.
+    pub dynamic_metadata: NoteWhen,
+    /// See the table.
     pub check: Switch,
     /// See the table.
     pub report: Switch,
@@ -79,8 +88,9 @@ pub struct RouteConfig {
     id: RouteId,
     check: Option<Switch>,
     report: Option<Switch>,
-    check_policy: Option<FailPolicy>,
+    check_policy: CheckPolicyChange,
     report_policy: Option<FailPolicy>,
+    retry: RetryChange,
     attributes: AttributeBag,
 }
 
@@ -110,9 +120,97 @@ pub enum FailPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailPolicies {
     /// For checks.
-    pub check: FailPolicy,
+    pub check: CheckPolicy,
     /// For reports.
     pub report: FailPolicy,
+}
+
+/// What happens when Mixer gives no verdict, by the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckPolicy {
+    /// It cannot be reached.
+    pub unreachable: FailPolicy,
+    /// It does not answer in time.
+    pub timeout: FailPolicy,
+}
+
+/// What a route changes of a [`CheckPolicy`].
+#[derive(Debug, Clone, Copy, Default)]
+struct CheckPolicyChange {
+    unreachable: Option<FailPolicy>,
+    timeout: Option<FailPolicy>,
+}
+
+/// How calls are made again that failed on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// How often at most, for one request.
+    pub max: u32,
+    /// The shortest pause.
+    pub base: Duration,
+    /// The longest pause.
+    pub cap: Duration,
+}
+
+/// What a route changes of a [`RetryPolicy`].
+#[derive(Debug, Clone, Copy, Default)]
+struct RetryChange {
+    max: Option<u32>,
+    base: Option<Duration>,
+    cap: Option<Duration>,
+}
+
+/// Which requests are noted in dynamic metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoteWhen {
+    /// None.
+    Never,
+    /// Those that are refused.
+    Refused,
+    /// All that are checked; costs some 2 µs for each.
+    Always,
+}
+
+impl CheckPolicy {
+    /// The same for all causes.
+    pub const fn all(policy: FailPolicy) -> Self {
+        Self { unreachable: policy, timeout: policy }
+    }
+
+    /// What holds for this failure. What Mixer itself said is never overruled.
+    pub fn on(&self, failure: &CallFailure) -> FailPolicy {
+        if !failure.transport {
+            FailPolicy::Closed
+        } else if failure.is_timeout() {
+            self.timeout
+        } else {
+            self.unreachable
+        }
+    }
+
+    fn changed(self, change: CheckPolicyChange) -> Self {
+        Self {
+            unreachable: change.unreachable.unwrap_or(self.unreachable),
+            timeout: change.timeout.unwrap_or(self.timeout),
+        }
+    }
+}
+
+impl RetryPolicy {
+    fn changed(self, change: RetryChange) -> Self {
+        let base = change.base.unwrap_or(self.base);
+        Self {
+            max: change.max.unwrap_or(self.max),
+            base,
+            cap: change.cap.unwrap_or(self.cap).max(base),
+        }
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { max: 1, base: Duration::from_millis(10), cap: Duration::from_millis(100) }
+    }
 }
 
 impl Default for Settings {
@@ -120,7 +218,11 @@ impl Default for Settings {
         Self {
             mixer_cluster: DEFAULT_MIXER_CLUSTER.to_owned(),
             check_timeout: DEFAULT_CHECK_TIMEOUT,
-            fail_policy: FailPolicies { check: FailPolicy::Closed, report: FailPolicy::Open },
+            fail_policy: FailPolicies {
+                check: CheckPolicy::all(FailPolicy::Closed),
+                report: FailPolicy::Open,
+            },
+            retry: RetryPolicy::default(),
             attributes: AttributeBag::new().with("context.reporter.kind", "inbound"),
             l1_entries: DEFAULT_L1_ENTRIES,
             l1_bytes: DEFAULT_L1_BYTES,
@@ -128,6 +230,7 @@ impl Default for Settings {
             serve_stale: Duration::ZERO,
             report_batch_entries: DEFAULT_REPORT_BATCH_ENTRIES,
             report_batch_time: DEFAULT_REPORT_BATCH_TIME,
+            dynamic_metadata: NoteWhen::Refused,
             check: Switch::On,
             report: Switch::On,
         }

@@ -4,13 +4,18 @@ use mesh_attributes::AttributeBag;
 use serde_json::Value;
 
 use super::fields::{ConfigError, Fields, Problem, duration, flag, one_of, text, whole};
-use super::{FailPolicy, RouteConfig, RouteId, Settings, Switch};
+use super::{
+    CheckPolicyChange, FailPolicy, NoteWhen, RetryChange, RouteConfig, RouteId, Settings, Switch,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const POLICIES: &[(&str, FailPolicy)] =
     &[("closed", FailPolicy::Closed), ("open", FailPolicy::Open)];
 const DIRECTIONS: &[(&str, &str)] = &[("inbound", "inbound"), ("outbound", "outbound")];
+
+const NOTES: &[(&str, NoteWhen)] =
+    &[("always", NoteWhen::Always), ("refusals", NoteWhen::Refused), ("never", NoteWhen::Never)];
 
 /// By this attribute Mixer chooses between the namespaces of both ends.
 const REPORTER_KIND: &str = "context.reporter.kind";
@@ -29,8 +34,9 @@ impl Settings {
                 .put(&mut settings.check_timeout);
             fields.object("fail_policy", "fail_policy.", |fields| {
                 let policies = &mut settings.fail_policy;
-                fields.read("check", |v| one_of(v, POLICIES)).put(&mut policies.check);
+                policies.check = policies.check.changed(check_policy(fields));
                 fields.read("report", |v| one_of(v, POLICIES)).put(&mut policies.report);
+                settings.retry = settings.retry.changed(retry(fields));
             });
             let attributes = fields.read("attributes", attributes);
             fields.read("direction", |v| one_of(v, DIRECTIONS).map(Some)).put(&mut direction);
@@ -48,6 +54,9 @@ impl Settings {
             fields
                 .read("report_batch_time", |v| duration(v, Duration::from_millis(10), MINUTE))
                 .put(&mut settings.report_batch_time);
+            fields
+                .read("dynamic_metadata", |v| one_of(v, NOTES))
+                .put(&mut settings.dynamic_metadata);
             fields.read("disable_check", switch).put(&mut settings.check);
             fields.read("disable_report", switch).put(&mut settings.report);
             for (name, value) in attributes.iter().flat_map(AttributeBag::iter) {
@@ -68,16 +77,18 @@ impl RouteConfig {
             id: RouteId::unused(),
             check: None,
             report: None,
-            check_policy: None,
+            check_policy: CheckPolicyChange::default(),
             report_policy: None,
+            retry: RetryChange::default(),
             attributes: AttributeBag::new(),
         };
         parse_object(json, |fields| {
             route.check = fields.read("disable_check", switch);
             route.report = fields.read("disable_report", switch);
             fields.object("fail_policy", "fail_policy.", |fields| {
-                route.check_policy = fields.read("check", |v| one_of(v, POLICIES));
+                route.check_policy = check_policy(fields);
                 route.report_policy = fields.read("report", |v| one_of(v, POLICIES));
+                route.retry = retry(fields);
             });
             fields.read("attributes", attributes).put(&mut route.attributes);
         })?;
@@ -116,6 +127,31 @@ fn parse_object(json: &[u8], read: impl FnOnce(&mut Fields<'_, '_>)) -> Result<(
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+}
+
+/// `check` of a fail policy: one word for all causes, or an object with a word for each.
+fn check_policy(fields: &mut Fields<'_, '_>) -> CheckPolicyChange {
+    let mut change = CheckPolicyChange::default();
+    if fields.is_object("check") {
+        fields.object("check", "fail_policy.check.", |causes| {
+            change.unreachable = causes.read("unreachable", |v| one_of(v, POLICIES));
+            change.timeout = causes.read("timeout", |v| one_of(v, POLICIES));
+        });
+    } else {
+        let policy = fields.read("check", |v| one_of(v, POLICIES));
+        change = CheckPolicyChange { unreachable: policy, timeout: policy };
+    }
+    change
+}
+
+fn retry(fields: &mut Fields<'_, '_>) -> RetryChange {
+    let wait = |v: &Value| duration(v, Duration::from_millis(1), MINUTE);
+    let most = |v: &Value| whole(v, 0, 10).map(|max| u32::try_from(max).unwrap_or(u32::MAX));
+    RetryChange {
+        max: fields.read("max_retry", most),
+        base: fields.read("base_retry_wait", wait),
+        cap: fields.read("max_retry_wait", wait),
+    }
 }
 
 fn switch(disabled: &Value) -> Result<Switch, String> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use mesh_attributes::AttributeBag;
 
-use super::{FailPolicies, RouteConfig, RouteId, Settings, Switch};
+use super::{FailPolicies, RetryPolicy, RouteConfig, RouteId, Settings, Switch};
 use crate::attributes::Statics;
 use crate::destination::Destination;
 use crate::mixer::Mixer;
@@ -39,6 +39,8 @@ pub struct Scope {
     pub report: Switch,
     /// What happens when Mixer cannot be reached.
     pub policies: FailPolicies,
+    /// How calls are made again.
+    pub retry: RetryPolicy,
     /// The attributes that configuration states.
     pub statics: Statics,
     /// Where such requests go, as far as configuration knows.
@@ -63,6 +65,7 @@ impl FilterConfig {
             check: settings.check,
             report: settings.report,
             policies: settings.fail_policy,
+            retry: settings.retry,
             statics: Statics::new(&settings.attributes),
             destination,
         };
@@ -127,9 +130,10 @@ impl FilterConfig {
             check: route.check.unwrap_or(listener.check),
             report: route.report.unwrap_or(listener.report),
             policies: FailPolicies {
-                check: route.check_policy.unwrap_or(listener.policies.check),
+                check: listener.policies.check.changed(route.check_policy),
                 report: route.report_policy.unwrap_or(listener.policies.report),
             },
+            retry: listener.retry.changed(route.retry),
             statics: Statics::new(&attributes),
             destination: self.mixer.destination(&attributes),
         }

@@ -18,7 +18,7 @@ fn an_empty_configuration_means_the_defaults() {
     }
     let defaults = Settings::default();
     assert_eq!(defaults.mixer_cluster, "mixer");
-    assert_eq!(defaults.fail_policy.check, FailPolicy::Closed);
+    assert_eq!(defaults.fail_policy.check, CheckPolicy::all(FailPolicy::Closed));
     assert_eq!(defaults.fail_policy.report, FailPolicy::Open);
 }
 
@@ -26,17 +26,22 @@ fn an_empty_configuration_means_the_defaults() {
 fn every_field_is_read() {
     let json = r#"{
         "mixer_cluster": "policy", "check_timeout": "1.5s",
-        "fail_policy": {"check": "open", "report": "closed"},
+        "fail_policy": {"check": {"timeout": "open"}, "report": "closed", "max_retry": 3,
+            "base_retry_wait": "5ms", "max_retry_wait": "1s"},
         "attributes": {"destination.service.host": {"t": "STRING", "v": "a.b"}},
         "direction": "outbound", "l1_entries": 5.0, "l1_bytes": 65536,
         "max_stale": "250ms", "serve_stale": "1m",
         "report_batch_entries": 7, "report_batch_time": "2s",
-        "disable_check": true, "disable_report": false
+        "dynamic_metadata": "always", "disable_check": true, "disable_report": false
     }"#;
     let expected = Settings {
         mixer_cluster: "policy".to_owned(),
         check_timeout: Duration::from_millis(1500),
-        fail_policy: FailPolicies { check: FailPolicy::Open, report: FailPolicy::Closed },
+        fail_policy: FailPolicies {
+            check: CheckPolicy { unreachable: FailPolicy::Closed, timeout: FailPolicy::Open },
+            report: FailPolicy::Closed,
+        },
+        retry: RetryPolicy { max: 3, base: Duration::from_millis(5), cap: Duration::from_secs(1) },
         attributes: AttributeBag::new()
             .with("destination.service.host", "a.b")
             .with("context.reporter.kind", "outbound"),
@@ -46,6 +51,7 @@ fn every_field_is_read() {
         serve_stale: Duration::from_secs(60),
         report_batch_entries: 7,
         report_batch_time: Duration::from_secs(2),
+        dynamic_metadata: NoteWhen::Always,
         check: Switch::Off,
         report: Switch::On,
     };
@@ -139,7 +145,7 @@ fn a_route_overrides_what_it_names_and_inherits_the_rest() {
     let (plain, routed) = (config.scope(None), config.scope(Some(&route)));
     assert_eq!((plain.check, routed.check), (Switch::On, Switch::Off));
     assert_eq!((plain.report, routed.report), (Switch::On, Switch::On));
-    assert_eq!(routed.policies.check, FailPolicy::Open);
+    assert_eq!(routed.policies.check, CheckPolicy::all(FailPolicy::Open));
     assert_eq!(routed.policies.report, FailPolicy::Open);
     assert_eq!(text(&plain, "destination.service.host").as_deref(), Some("listener"));
     assert_eq!(text(&routed, "destination.service.host").as_deref(), Some("route"));

@@ -71,6 +71,11 @@ impl EnvoyHeader {
     }
 }
 
+impl ModuleBuffer {
+    /// No text at all, which is not the same as an empty one.
+    pub(super) const NONE: Self = Self { ptr: std::ptr::null(), len: 0 };
+}
+
 impl From<&[u8]> for ModuleBuffer {
     fn from(bytes: &[u8]) -> Self {
         Self { ptr: bytes.as_ptr(), len: bytes.len() }
@@ -116,6 +121,14 @@ pub(super) mod header_type {
     pub(in crate::ffi) const REQUEST: u32 = 0;
     pub(in crate::ffi) const RESPONSE: u32 = 2;
     pub(in crate::ffi) const RESPONSE_TRAILERS: u32 = 3;
+
+    pub(in crate::ffi) fn of(block: crate::host::HeaderBlock) -> u32 {
+        match block {
+            crate::host::HeaderBlock::Request => REQUEST,
+            crate::host::HeaderBlock::Response => RESPONSE,
+            crate::host::HeaderBlock::ResponseTrailers => RESPONSE_TRAILERS,
+        }
+    }
 }
 
 /// What `request_headers` returns.

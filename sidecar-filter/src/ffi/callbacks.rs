@@ -75,6 +75,10 @@ callbacks! {
         is_validation_mode() -> bool;
         http_get_headers_size(EnvoyPtr, u32) -> usize;
         http_get_headers(EnvoyPtr, u32, *mut EnvoyHeader) -> bool;
+        http_set_header(EnvoyPtr, u32, ModuleBuffer, ModuleBuffer) -> bool;
+        http_add_header(EnvoyPtr, u32, ModuleBuffer, ModuleBuffer) -> bool;
+        http_clear_route_cache(EnvoyPtr);
+        http_set_dynamic_metadata_string(EnvoyPtr, ModuleBuffer, ModuleBuffer, ModuleBuffer);
         http_send_response(EnvoyPtr, u32, *mut ModuleHeader, usize, ModuleBuffer, ModuleBuffer);
         http_filter_continue_decoding(EnvoyPtr);
         http_filter_scheduler_new(EnvoyPtr) -> *mut c_void;
@@ -102,6 +106,7 @@ callbacks! {
         http_filter_config_set_gauge(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
         // Which version first had these is not known; without them a check joins only traces that the
         // client began.
+        http_add_custom_flag(EnvoyPtr, ModuleBuffer);
         http_get_active_span(EnvoyPtr) -> *mut c_void;
         http_span_get_trace_id(*mut c_void, *mut EnvoyBuffer) -> bool;
         http_span_get_span_id(*mut c_void, *mut EnvoyBuffer) -> bool;

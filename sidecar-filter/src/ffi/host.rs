@@ -15,10 +15,11 @@ use super::abi::{
 use super::callbacks::Callbacks;
 use crate::config::RouteConfig;
 use crate::host::{
-    CallId, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall, RawHeaders, SpanIds,
-    StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
+    CallId, ControlHost, HeaderBlock, LogLevel, METADATA, Moment, Notify, OutboundCall, RawHeaders,
+    SpanIds, StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
 };
 use crate::stats::{Counter, Gauge};
+use crate::ticker::Bell;
 
 /// Set once any route configuration was made, so that others spare the look-up of each request's.
 pub(super) static ROUTES_CONFIGURED: AtomicBool = AtomicBool::new(false);
@@ -40,6 +41,7 @@ pub(super) struct EnvoyStream<'a> {
     callbacks: &'static Callbacks,
     filter: EnvoyPtr,
     stats: &'a StatIds,
+    bell: &'a Bell,
     route: OnceCell<*const RouteConfig>,
 }
 
@@ -64,6 +66,9 @@ pub(super) struct ControlNotifier {
 
 // SAFETY: Envoy lets any thread commit and delete a configuration's scheduler; there is one owner.
 unsafe impl Send for ControlNotifier {}
+
+// SAFETY: the same holds for a stream's scheduler.
+unsafe impl Send for StreamWaker {}
 
 impl StatIds {
     /// Defines all statistics.
@@ -100,19 +105,24 @@ impl<'a> EnvoyStream<'a> {
         callbacks: &'static Callbacks,
         filter: EnvoyPtr,
         stats: &'a StatIds,
+        bell: &'a Bell,
     ) -> Self {
-        Self { callbacks, filter, stats, route: OnceCell::new() }
+        Self { callbacks, filter, stats, bell, route: OnceCell::new() }
+    }
+}
+
+impl EnvoyStream<'_> {
+    fn stream_waker(&self) -> StreamWaker {
+        // SAFETY: the filter is alive and this is its worker.
+        let scheduler = unsafe { (self.callbacks.http_filter_scheduler_new)(self.filter) };
+        StreamWaker { callbacks: self.callbacks, scheduler }
     }
 }
 
 impl StreamHost for EnvoyStream<'_> {
     fn headers<'h>(&'h self, block: HeaderBlock, headers: &mut RawHeaders<'h>) {
         const ON_STACK: usize = 64;
-        let block = match block {
-            HeaderBlock::Request => header_type::REQUEST,
-            HeaderBlock::Response => header_type::RESPONSE,
-            HeaderBlock::ResponseTrailers => header_type::RESPONSE_TRAILERS,
-        };
+        let block = header_type::of(block);
         // SAFETY: the filter is alive during the hook.
         let count = unsafe { (self.callbacks.http_get_headers_size)(self.filter, block) };
         if count == 0 {
@@ -234,9 +244,61 @@ impl StreamHost for EnvoyStream<'_> {
     }
 
     fn waker(&self) -> Rc<dyn Wake> {
-        // SAFETY: the filter is alive and this is its worker.
-        let scheduler = unsafe { (self.callbacks.http_filter_scheduler_new)(self.filter) };
-        Rc::new(StreamWaker { callbacks: self.callbacks, scheduler })
+        Rc::new(self.stream_waker())
+    }
+
+    fn wake_after(&self, delay: Duration, event: WakeEvent) -> bool {
+        let waker = self.stream_waker();
+        self.bell.call_after(delay, Box::new(move || waker.wake(event)))
+    }
+
+    fn set_header(&mut self, block: HeaderBlock, name: &str, value: Option<&[u8]>) {
+        let value = value.map_or(ModuleBuffer::NONE, ModuleBuffer::from);
+        // SAFETY: the filter is alive and Envoy copies what it is given.
+        unsafe {
+            (self.callbacks.http_set_header)(
+                self.filter,
+                header_type::of(block),
+                name.into(),
+                value,
+            );
+        }
+    }
+
+    fn add_header(&mut self, block: HeaderBlock, name: &str, value: &[u8]) {
+        // SAFETY: as above.
+        unsafe {
+            (self.callbacks.http_add_header)(
+                self.filter,
+                header_type::of(block),
+                name.into(),
+                value.into(),
+            );
+        }
+    }
+
+    fn clear_route_cache(&mut self) {
+        // SAFETY: the filter is alive.
+        unsafe { (self.callbacks.http_clear_route_cache)(self.filter) }
+    }
+
+    fn set_metadata(&mut self, key: &str, value: &str) {
+        // SAFETY: the filter is alive and Envoy copies what it is given.
+        unsafe {
+            (self.callbacks.http_set_dynamic_metadata_string)(
+                self.filter,
+                METADATA.into(),
+                key.into(),
+                value.into(),
+            );
+        }
+    }
+
+    fn set_flag(&mut self, flag: &'static str) {
+        if let Some(add) = self.callbacks.http_add_custom_flag {
+            // SAFETY: as above.
+            unsafe { add(self.filter, flag.into()) }
+        }
     }
 
     fn count(&self, counter: Counter, by: u64) {
@@ -359,7 +421,7 @@ impl Drop for ControlNotifier {
 impl WakeEvent {
     /// The event of this number, as [`StreamWaker`] commits it.
     pub(super) fn from_number(number: u64) -> Option<Self> {
-        [Self::Answered, Self::Lead].into_iter().find(|event| *event as u64 == number)
+        [Self::Answered, Self::Lead, Self::Retry].into_iter().find(|event| *event as u64 == number)
     }
 }
 

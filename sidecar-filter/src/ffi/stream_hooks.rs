@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::abi::{
     CONTINUE, EnvoyBuffer, EnvoyHeader, EnvoyPtr, ModuleHeader, ModulePtr, headers_status, items,
@@ -13,11 +13,12 @@ use super::callbacks::Callbacks;
 use super::config_hooks::ModuleConfig;
 use super::guard;
 use super::host::{EnvoyStream, StatIds};
-use crate::check::Denial;
+use crate::check::{Denial, HeaderChange, HeaderOperation};
 use crate::config::ConfigId;
 use crate::filter::{Filter, Flow, Reply};
 use crate::host::{CallId, StreamHost, WakeEvent};
 use crate::stats::Counter;
+use crate::ticker::Bell;
 use crate::worker::{Site, Worker};
 
 /// Details of a request that was refused because a hook panicked.
@@ -42,6 +43,10 @@ thread_local! {
 }
 
 impl ModuleSite {
+    fn bell(&self) -> &Bell {
+        &self.site.worker.mixer().bell
+    }
+
     fn of_this_thread(config: &ModuleConfig) -> Rc<Self> {
         SITES.with_borrow_mut(|sites| {
             if let Some(site) = sites.iter().find(|site| site.id == config.shared.id()) {
@@ -85,7 +90,8 @@ pub(super) unsafe fn decide(
     let Some(filter) = (unsafe { hold(module) }) else { return headers_status::STOP };
     let callbacks = filter.site.callbacks;
     // SAFETY: the caller's promise.
-    let mut stream = unsafe { EnvoyStream::new(callbacks, envoy, &filter.site.stats) };
+    let mut stream =
+        unsafe { EnvoyStream::new(callbacks, envoy, &filter.site.stats, filter.site.bell()) };
     let flow = guard(|| None, || Some(logic(&filter.filter, &mut stream))).unwrap_or_else(|| {
         guard(
             || (),
@@ -118,10 +124,22 @@ pub(super) unsafe fn decide(
 /// `envoy` is what Envoy passed to the hook that is running.
 unsafe fn send(callbacks: &Callbacks, envoy: EnvoyPtr, reply: &Reply) {
     let status = reply.grpc_status.map(|status| status.to_string());
-    let mut headers: SmallVec<[ModuleHeader; 2]> = SmallVec::new();
-    headers.push(ModuleHeader::new("content-type", "text/plain"));
-    headers.extend(status.as_deref().map(|status| ModuleHeader::new("grpc-status", status)));
     let denial = &reply.denial;
+    let mut headers: SmallVec<[(&str, &str); 4]> = smallvec![("content-type", "text/plain")];
+    for HeaderOperation { name, change } in &denial.operations {
+        if !matches!(change, HeaderChange::Append(_)) {
+            headers.retain(|(known, _)| known != name);
+        }
+        match change {
+            HeaderChange::Replace(value) | HeaderChange::Append(value) => {
+                headers.push((name, value));
+            }
+            HeaderChange::Remove => {}
+        }
+    }
+    headers.extend(status.as_deref().map(|status| ("grpc-status", status)));
+    let mut headers: SmallVec<[ModuleHeader; 4]> =
+        headers.iter().map(|(name, value)| ModuleHeader::new(name, value)).collect();
     // SAFETY: the caller's promise; Envoy copies all that is passed.
     unsafe {
         (callbacks.http_send_response)(
@@ -147,7 +165,9 @@ unsafe fn observe(
     // SAFETY: the caller's promise.
     let Some(filter) = (unsafe { hold(module) }) else { return };
     // SAFETY: the caller's promise.
-    let mut stream = unsafe { EnvoyStream::new(filter.site.callbacks, envoy, &filter.site.stats) };
+    let mut stream = unsafe {
+        EnvoyStream::new(filter.site.callbacks, envoy, &filter.site.stats, filter.site.bell())
+    };
     let done = guard(
         || false,
         || {
@@ -332,6 +352,17 @@ pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_stream_compl
     unsafe { observe(envoy, module, |filter, stream| filter.on_stream_complete(stream)) }
 }
 
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
+    envoy: EnvoyPtr,
+    module: ModulePtr,
+    _end_of_stream: bool,
+) -> u32 {
+    // SAFETY: as Envoy passed them.
+    unsafe { observe(envoy, module, |filter, stream| filter.on_response_headers(stream)) }
+    CONTINUE
+}
+
 /// A hook that Envoy requires and that this filter has no interest in.
 macro_rules! uninterested {
     ($($name:ident($($arg:ident: $type:ty),*) $(-> $returns:ty = $value:expr)?;)*) => {
@@ -347,7 +378,6 @@ macro_rules! uninterested {
 uninterested! {
     envoy_dynamic_module_on_http_filter_request_body(_e: EnvoyPtr, _m: ModulePtr, _end: bool) -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_request_trailers(_e: EnvoyPtr, _m: ModulePtr) -> u32 = CONTINUE;
-    envoy_dynamic_module_on_http_filter_response_headers(_e: EnvoyPtr, _m: ModulePtr, _end: bool) -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_response_body(_e: EnvoyPtr, _m: ModulePtr, _end: bool) -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_response_trailers(_e: EnvoyPtr, _m: ModulePtr) -> u32 = CONTINUE;
     envoy_dynamic_module_on_http_filter_http_callout_done(

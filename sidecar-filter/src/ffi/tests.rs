@@ -103,6 +103,11 @@ unsafe extern "C" fn headers(_: EnvoyPtr, _: u32, place: *mut EnvoyHeader) -> bo
     }
     true
 }
+unsafe extern "C" fn change_header(_: EnvoyPtr, _: u32, _: ModuleBuffer, _: ModuleBuffer) -> bool {
+    true
+}
+unsafe extern "C" fn nothing(_: EnvoyPtr) {}
+unsafe extern "C" fn note(_: EnvoyPtr, _: ModuleBuffer, _: ModuleBuffer, _: ModuleBuffer) {}
 unsafe extern "C" fn send_response(
     _: EnvoyPtr,
     status: u32,
@@ -184,6 +189,11 @@ fn fake() -> Callbacks {
         is_validation_mode: yes,
         http_get_headers_size: headers_size,
         http_get_headers: headers,
+        http_set_header: change_header,
+        http_add_header: change_header,
+        http_clear_route_cache: nothing,
+        http_set_dynamic_metadata_string: note,
+        http_add_custom_flag: None,
         http_send_response: send_response,
         http_filter_continue_decoding: continue_decoding,
         http_filter_scheduler_new: scheduler_new,

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Filter, Flow, Phase, Reply};
-use crate::attributes::{Refused, RequestBag};
+use super::decision::{Decided, DecidedBy, flag};
+use super::{Filter, Flow, Phase};
+use crate::attributes::RequestBag;
 use crate::cache::Stored;
 use crate::check::{Answer, AnswerHeaders, Denial, MAX_ANSWER_BYTES, Question, Verdict};
 use crate::config::{FailPolicy, Scope};
@@ -31,6 +32,8 @@ pub(super) struct Call {
     deduplication_id: String,
     /// The first answer, when it was of an older generation and this is the second call.
     older: Option<Answer>,
+    /// How often the call was made again because it failed on its way.
+    pub(super) repeats: u32,
 }
 
 /// How an answer's policy stands to what is known.
@@ -61,17 +64,16 @@ impl Filter {
             leads,
             deduplication_id: self.site.worker.mixer().question(),
             older: None,
+            repeats: 0,
         };
+        self.site.worker.state.borrow_mut().retries.earn();
         self.send(host, scope, call)
     }
 
     fn send<H: StreamHost>(&self, host: &mut H, scope: &Scope, mut call: Call) -> Flow {
         let (began, wall) = self.began();
         let mixer = self.site.worker.mixer();
-        let known = scope
-            .destination
-            .namespace()
-            .and_then(|id| mixer.generations.snapshot().load().known(id).generation);
+        let known = self.known_generation(scope);
         let span = host.span();
         let question = {
             let bag = RequestBag::new(host, &scope.statics, wall);
@@ -85,17 +87,26 @@ impl Filter {
                 self.state.borrow_mut().phase = Phase::Calling(Box::new(call));
                 Flow::Wait
             }
-            Err(failure) => self.settle(
-                host,
-                call,
-                Err(CallFailure {
+            Err(failure) => {
+                // The proxy itself sees nobody to ask; it would not see them a moment later.
+                call.repeats = u32::MAX;
+                let failure = CallFailure {
                     status: status::UNAVAILABLE,
                     reason: failure.reason().to_owned(),
                     transport: true,
                     unsent: true,
-                }),
-            ),
+                };
+                self.settle(host, call, Err(failure))
+            }
         }
+    }
+
+    /// Makes a call anew that has come to nothing, under the same name.
+    pub(super) fn send_again<H: StreamHost>(&self, host: &mut H, mut call: Call) -> Flow {
+        let Some(scope) = self.scope() else { return Flow::Wait };
+        call.reply = UnaryReply::new(MAX_ANSWER_BYTES);
+        call.headers = AnswerHeaders::default();
+        self.send(host, &scope, call)
     }
 
     /// The call is over: stores what may be stored, wakes those who waited, and decides.
@@ -107,15 +118,18 @@ impl Filter {
     ) -> Flow {
         let Some(scope) = self.scope() else { return Flow::Wait };
         match outcome {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                answer.verdict.name_rule(call.headers.rule.take());
+                let refused = answer.refused_operations;
+                if refused > 0 {
+                    host.count(Counter::HeaderOperationsRefused, refused.into());
+                }
                 let standing = self.judge(host.now(), &scope, &call.headers);
                 if standing == Judged::Older {
                     if call.older.is_none() {
                         host.count(Counter::CheckRecalls, 1);
                         call.older = Some(answer);
-                        call.reply = UnaryReply::new(MAX_ANSWER_BYTES);
-                        call.headers = AnswerHeaders::default();
-                        return self.send(host, &scope, call);
+                        return self.send_again(host, call);
                     }
                     host.count(Counter::StaleAnswers, 1);
                     self.release(call.leads, false);
@@ -123,15 +137,22 @@ impl Filter {
                     let kept = self.store(host, &scope, standing, &answer);
                     self.release(call.leads, kept);
                 }
-                self.apply(host, answer.verdict)
+                let AnswerHeaders { cache, generation, .. } = call.headers;
+                let decided = Decided { by: DecidedBy::Mixer(cache), generation };
+                self.apply(host, answer.verdict, decided)
             }
             Err(failure) => {
+                if self.is_repeated(host, &scope, &call, &failure) {
+                    call.repeats += 1;
+                    self.state.borrow_mut().phase = Phase::Pausing(Box::new(call));
+                    return Flow::Wait;
+                }
                 // A failure says nothing about whether answers can be shared.
                 self.release(call.leads, true);
                 match call.older {
                     Some(older) => {
                         host.count(Counter::StaleAnswers, 1);
-                        self.apply(host, older.verdict)
+                        self.apply(host, older.verdict, Decided::by(DecidedBy::Mixer(None)))
                     }
                     None => self.fail(host, &scope, &failure),
                 }
@@ -150,7 +171,7 @@ impl Filter {
         match mixer.generations.judge(namespace, generation, now) {
             Standing::Current(id) => {
                 scope.destination.learn(id);
-                if headers.stale { Judged::Older } else { Judged::Current(id, generation) }
+                if headers.is_stale() { Judged::Older } else { Judged::Current(id, generation) }
             }
             Standing::Older(id) => {
                 scope.destination.learn(id);
@@ -201,41 +222,30 @@ impl Filter {
         }
     }
 
-    pub(super) fn apply<H: StreamHost>(&self, host: &H, verdict: Verdict) -> Flow {
-        match verdict {
-            Verdict::Allow => Flow::Continue,
-            Verdict::Deny(denial) => {
-                host.count(Counter::CheckDenied, 1);
-                self.refuse(host, denial)
-            }
-        }
-    }
-
-    pub(super) fn refuse<H: StreamHost>(&self, host: &H, denial: Rc<Denial>) -> Flow {
-        let refused = Refused { code: denial.code, message: Rc::clone(&denial.message) };
-        self.state.borrow_mut().check.refusal = Some(refused);
-        Flow::Reply(Reply::new(host, denial))
-    }
-
     /// Mixer gave no verdict: the fail policy decides.
-    fn fail<H: StreamHost>(&self, host: &H, scope: &Scope, failure: &CallFailure) -> Flow {
+    fn fail<H: StreamHost>(&self, host: &mut H, scope: &Scope, failure: &CallFailure) -> Flow {
         host.count(Counter::CheckFailures, 1);
-        if failure.transport && self.has_stale_allow(host, scope) {
+        if failure.transport
+            && let Some(verdict) = self.stale_allow(host, scope)
+        {
             host.count(Counter::CheckServedStale, 1);
-            return Flow::Continue;
+            return self.apply(host, verdict, Decided::by(DecidedBy::Stale));
         }
-        if failure.transport && scope.policies.check == FailPolicy::Open {
+        let policy = scope.policies.check.on(failure);
+        if policy == FailPolicy::Open {
             host.count(Counter::CheckFailedOpen, 1);
-            return Flow::Continue;
+            return self.pass(host, Decided::by(DecidedBy::FailPolicy));
         }
         let reason = if failure.transport { "mixer cannot be reached" } else { "mixer failed" };
         let details = format!("{NO_VERDICT}{{{}:{}}}", failure.status, detail(&failure.reason));
-        self.refuse(host, Rc::new(Denial::unavailable(reason, &details)))
+        host.set_flag(flag::NO_VERDICT);
+        let denial = Rc::new(Denial::unavailable(reason, &details));
+        self.refuse(host, denial, Decided::by(DecidedBy::FailPolicy))
     }
 
-    fn has_stale_allow<H: StreamHost>(&self, host: &H, scope: &Scope) -> bool {
+    fn stale_allow<H: StreamHost>(&self, host: &H, scope: &Scope) -> Option<Verdict> {
         if self.site.config.settings().serve_stale == Duration::ZERO {
-            return false;
+            return None;
         }
         let validity = self.validity(host.now());
         let bag = RequestBag::new(host, &scope.statics, self.began().1);

@@ -1,13 +1,15 @@
 mod freshness;
+mod operations;
 mod oracle;
 mod reports;
+mod retries;
 mod verdicts;
 mod waiting;
 
 use std::time::Duration;
 
 use mesh_api::mixer::v1::check_response::PreconditionResult;
-use mesh_api::mixer::v1::{CheckResponse, ReferencedAttributes};
+use mesh_api::mixer::v1::{CheckResponse, ReferencedAttributes, RouteDirective};
 use mesh_api::rpc::Status;
 use mesh_attributes::wire::{CheckRequest, encode_references};
 use mesh_attributes::{AttributeName, Bag, Condition, References, Value};
@@ -45,6 +47,7 @@ struct Reply {
     references: References,
     headers: Vec<(&'static str, String)>,
     grpc_status: &'static str,
+    directive: Option<RouteDirective>,
 }
 
 /// What a flow comes to, for comparing.
@@ -82,6 +85,7 @@ impl Reply {
             references: References::new(),
             headers: Vec::new(),
             grpc_status: "0",
+            directive: None,
         };
         reply.on("request.path", None, Condition::Exact).of_generation(1)
     }
@@ -121,7 +125,7 @@ impl Reply {
                 valid_duration: self.lifetime.try_into().ok(),
                 valid_use_count: self.uses,
                 referenced_attributes: ReferencedAttributes::decode(&references[..]).ok(),
-                route_directive: None,
+                route_directive: self.directive.clone(),
             }),
             ..CheckResponse::default()
         };
@@ -149,7 +153,11 @@ impl Mesh {
     }
 
     fn with(json: &str) -> Self {
-        let settings = Settings::parse(json.as_bytes()).unwrap();
+        let mut settings = Settings::parse(json.as_bytes()).unwrap();
+        if !json.contains("max_retry") {
+            // A failure is final, unless a test is about repeats.
+            settings.retry.max = 0;
+        }
         let mixer = Arc::new(Mixer::new("mixer"));
         let worker = Worker::new(&mixer, settings.l1_entries, settings.l1_bytes);
         let config = Arc::new(FilterConfig::new(settings, Arc::clone(&mixer)));

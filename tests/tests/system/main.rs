@@ -10,6 +10,7 @@ mod caches;
 mod certificates;
 mod checks;
 mod components;
+mod decisions;
 mod edits;
 mod etcd;
 mod fluentd;

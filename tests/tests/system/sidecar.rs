@@ -26,6 +26,7 @@ fn options(filter: Value) -> Result<EnvoyOptions> {
         zipkin: Some(address(9411)),
         direction: Direction::Inbound,
         filter,
+        access_log: None,
     })
 }
 
