@@ -155,4 +155,6 @@ fn number(value: Value<'_>) -> Option<f64> {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;
