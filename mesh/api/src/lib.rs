@@ -1,8 +1,10 @@
 //! The protobuf messages of the mesh and, with the feature `grpc`, their clients and servers.
 //!
-//! Types only: what the fields mean is decided where they are used. Generated at build time from
-//! `proto/`; never edited. The modules are named as the protobuf packages are.
+//! Types, and the table of codes: what the fields mean is decided where they are used. The types are
+//! generated at build time from `proto/`; never edited. Their modules are named as the protobuf packages
+//! are.
 
+pub mod code;
 #[cfg(feature = "envoy")]
 pub mod envoy;
 #[cfg(feature = "grpc")]
