@@ -5,6 +5,7 @@
 //! of calls and configurations also run while a process that ends takes its clusters apart, and a call
 //! that is started then brings Envoy down. They ring the bell instead.
 
+mod prefetching;
 mod sending;
 mod watching;
 
@@ -14,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::sending::{Fate, Flight};
+use self::sending::{Cargo, Fate, Flight};
 use self::watching::{Cut, Watch};
 use crate::config::{ConfigId, FilterConfig};
 use crate::grpc::CallFailure;
@@ -115,17 +116,16 @@ impl Control {
         self.ticker.borrow_mut().remove(config);
         let Some(host) = self.state.borrow_mut().remove(config) else { return };
         let now = host.now();
-        let cut: Vec<u64> = {
+        let cut: Vec<Flight> = {
             let mut state = self.state.borrow_mut();
             let of_config = |owner: &ConfigId| *owner == config;
-            state
-                .flights
-                .extract_if(|(owner, _), _| of_config(owner))
-                .map(|(_, f)| f.requests)
-                .collect()
+            state.flights.extract_if(|(owner, _), _| of_config(owner)).map(|(_, f)| f).collect()
         };
-        for requests in cut {
-            self.settle(&*host, requests, Fate::Unknown);
+        for flight in cut {
+            match flight.cargo {
+                Cargo::Report(requests) => self.settle(&*host, requests, Fate::Unknown),
+                Cargo::Prefetch(ticket, asked) => self.settle_prefetch(&ticket, asked, None, now),
+            }
         }
         let last = {
             let mut state = self.state.borrow_mut();
@@ -158,6 +158,7 @@ impl Control {
         self.start_watch(now);
         self.flush(&*host, now);
         self.send_reports(&*host);
+        self.prefetch_quotas(&*host, now);
         self.show(&*host, now);
         self.log_watch(&*host, now);
     }
@@ -231,13 +232,20 @@ impl Control {
         };
         if let Some(failure) = watch_failure {
             self.end_watch(now, Some(failure.status), &failure.reason, Cut::AlreadyOver);
-        } else if let Some(mut flight) = self.take_flight(config, call) {
-            let fate = match flight.reply.finish() {
-                Ok(_) => Fate::Sent,
-                Err(CallFailure { unsent: true, .. }) => Fate::Lost,
-                Err(_) => Fate::Unknown,
-            };
-            self.land(flight.requests, fate);
+        } else if let Some(Flight { mut reply, cargo }) = self.take_flight(config, call) {
+            match cargo {
+                Cargo::Report(requests) => {
+                    let fate = match reply.finish() {
+                        Ok(_) => Fate::Sent,
+                        Err(CallFailure { unsent: true, .. }) => Fate::Lost,
+                        Err(_) => Fate::Unknown,
+                    };
+                    self.land(requests, fate);
+                }
+                Cargo::Prefetch(ticket, asked) => {
+                    self.settle_prefetch(&ticket, asked, Some(&mut reply), now);
+                }
+            }
         }
     }
 
@@ -248,7 +256,10 @@ impl Control {
         if is_watch {
             self.end_watch(now, None, "the stream was reset", Cut::AlreadyOver);
         } else if let Some(flight) = self.take_flight(config, call) {
-            self.land(flight.requests, Fate::Unknown);
+            match flight.cargo {
+                Cargo::Report(requests) => self.land(requests, Fate::Unknown),
+                Cargo::Prefetch(ticket, asked) => self.settle_prefetch(&ticket, asked, None, now),
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod call;
 mod decision;
+mod quotas;
 mod report;
 mod retry;
 
@@ -30,6 +31,7 @@ use crate::config::{FailPolicy, Scope, ScopeRef, Switch};
 use crate::generations::Generation;
 use crate::grpc::{CallFailure, UnaryReply, status};
 use crate::host::{CallId, HeaderBlock, Moment, RawHeader, StreamHost, WakeEvent};
+use crate::quota::Ask;
 use crate::stats::Counter;
 use crate::waiting::{CallKey, Serial, Turn};
 use crate::worker::{Site, WorkerState};
@@ -163,7 +165,9 @@ impl Filter {
                 };
                 self.act(host, &scope, look, waits)
             }
-            WakeEvent::Lead | WakeEvent::Retry => self.call(host, &scope, Some(key)),
+            WakeEvent::Lead | WakeEvent::Retry => {
+                self.act(host, &scope, Look::Call(Some(key)), waits)
+            }
         }
     }
 
@@ -357,7 +361,12 @@ impl Filter {
             Look::Found(verdict) => {
                 host.count(Counter::CheckL1Hits, 1);
                 self.state.borrow_mut().check.cache_hit = Some(true);
-                self.apply(host, verdict, Decided::by(DecidedBy::Level1))
+                let decided = Decided::by(DecidedBy::Level1);
+                if verdict.is_allow() && !scope.quotas.is_empty() {
+                    self.charge(host, scope, verdict, decided)
+                } else {
+                    self.apply(host, verdict, decided)
+                }
             }
             Look::Wait(key) => {
                 if waits == 0 {
@@ -366,7 +375,14 @@ impl Filter {
                 self.state.borrow_mut().phase = Phase::Waiting { key, waits: waits + 1 };
                 Flow::Wait
             }
-            Look::Call(leads) => self.call(host, scope, leads),
+            Look::Call(leads) => {
+                host.count(Counter::CheckL1Misses, 1);
+                host.count(Counter::CheckCalls, 1);
+                self.state.borrow_mut().check.cache_hit = Some(false);
+                let charges = self.charges(host, scope);
+                let asks = charges.into_iter().map(Ask::exactly).collect();
+                self.call(host, scope, leads, asks)
+            }
         }
     }
 

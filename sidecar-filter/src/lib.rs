@@ -26,6 +26,7 @@ pub mod grpc;
 pub mod host;
 pub mod mixer;
 pub mod mock;
+pub mod quota;
 pub mod report;
 pub mod stats;
 pub mod ticker;

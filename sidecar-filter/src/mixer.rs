@@ -10,6 +10,7 @@ use mesh_attributes::{AttributeBag, OwnedValue};
 
 use crate::destination::Destination;
 use crate::generations::Generations;
+use crate::quota::Quotas;
 use crate::report::Reports;
 use crate::ticker::Bell;
 use crate::worker::WorkerSizes;
@@ -24,6 +25,8 @@ pub struct Mixer {
     pub generations: Generations,
     /// What is to be reported.
     pub reports: Reports,
+    /// What was granted of quotas.
+    pub quotas: Quotas,
     /// Wakes the main-thread half.
     pub bell: Bell,
     questions: AtomicU64,
@@ -59,6 +62,7 @@ impl Mixer {
             id: FilterId(format!("{chance:016x}")),
             generations: Generations::default(),
             reports: Reports::default(),
+            quotas: Quotas::default(),
             bell: Bell::default(),
             questions: AtomicU64::new(0),
             destinations: Mutex::default(),

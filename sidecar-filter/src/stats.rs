@@ -58,6 +58,14 @@ stats! {
         StaleAnswers = "stale_answers",
         /// Header operations of policy that would break a message and were left out.
         HeaderOperationsRefused = "header_operations_refused",
+        /// Requests whose quotas were paid from what Mixer had granted before.
+        QuotaHits = "quota_hits",
+        /// Requests that asked Mixer for quotas.
+        QuotaCalls = "quota_calls",
+        /// Requests refused because a quota was exhausted.
+        QuotaExhausted = "quota_exhausted",
+        /// Calls made ahead for quotas that run low.
+        QuotaPrefetches = "quota_prefetches",
         /// Events that the watch delivered.
         WatchEvents = "watch_events",
         /// Watches that ended or could not be started.
@@ -94,6 +102,8 @@ stats! {
         L1Entries = "l1_entries",
         /// Bytes kept, all workers together.
         L1Bytes = "l1_bytes",
+        /// Sets of dimensions that quotas are kept for.
+        QuotaPools = "quota_pools",
         /// Reported requests not yet sent.
         ReportsPending = "reports_pending",
     }

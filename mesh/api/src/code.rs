@@ -8,6 +8,8 @@ pub const UNKNOWN: i32 = 2;
 pub const INVALID_ARGUMENT: i32 = 3;
 /// Policy says no.
 pub const PERMISSION_DENIED: i32 = 7;
+/// A quota is used up.
+pub const RESOURCE_EXHAUSTED: i32 = 8;
 /// Something that must not happen has happened.
 pub const INTERNAL: i32 = 13;
 /// There is nobody to ask.

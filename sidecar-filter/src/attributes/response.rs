@@ -18,6 +18,8 @@ pub struct CheckOutcome {
     pub refusal: Option<Refused>,
     /// Whether the verdict came from this proxy's cache; `None` when nothing was checked.
     pub cache_hit: Option<bool>,
+    /// Whether its quotas were paid from what this proxy had; `None` when it was charged nothing.
+    pub quota_hit: Option<bool>,
 }
 
 /// Why a request was refused.
@@ -53,6 +55,7 @@ struct Names {
     error_code: AttributeName,
     error_message: AttributeName,
     cache_hit: AttributeName,
+    quota_hit: AttributeName,
 }
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
@@ -70,6 +73,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
     error_code: AttributeName::new("check.error_code"),
     error_message: AttributeName::new("check.error_message"),
     cache_hit: AttributeName::new("check.cache_hit"),
+    quota_hit: AttributeName::new("quota.cache_hit"),
 });
 
 impl<'b, 'h, H: StreamHost> ServedBag<'b, 'h, H> {
@@ -132,6 +136,9 @@ impl<'b, 'h, H: StreamHost> ServedBag<'b, 'h, H> {
         }
         if let Some(hit) = self.check.cache_hit {
             f(&names.cache_hit, Value::Bool(hit));
+        }
+        if let Some(hit) = self.check.quota_hit {
+            f(&names.quota_hit, Value::Bool(hit));
         }
     }
 }

@@ -219,6 +219,7 @@ fn a_served_request_tells_what_became_of_it() {
     let original = Original { path: b"/asked?q=1", authority: b"asked.host" };
     let request = RequestBag::new(&stream, &statics, STARTED).with_original(original);
     let check = CheckOutcome {
+        quota_hit: Some(true),
         refusal: Some(Refused { code: 7, message: Rc::from("no") }),
         cache_hit: Some(true),
     };

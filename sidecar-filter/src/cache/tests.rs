@@ -86,6 +86,7 @@ fn answer(verdict: Verdict, references: &[(&str, Option<&str>, Condition)]) -> A
         lifetime: Some(Duration::from_secs(60)),
         uses: None,
         references: Some(list),
+        grants: Vec::new(),
         refused_operations: 0,
     }
 }

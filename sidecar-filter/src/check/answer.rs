@@ -2,7 +2,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mesh_api::code;
-use mesh_api::mixer::v1::check_response::PreconditionResult;
+use mesh_api::mixer::v1::check_response::{PreconditionResult, QuotaResult};
 use mesh_api::mixer::v1::{CheckResponse, ReferencedAttributes};
 use mesh_attributes::References;
 use mesh_attributes::wire::resolve_references;
@@ -11,6 +11,7 @@ use prost::Message;
 use super::HeaderOperations;
 use super::verdict::{Denial, Verdict};
 use crate::generations::Generation;
+use crate::quota::Grant;
 
 /// The most bytes of an answer; a verdict with a thousand referenced attributes has a tenth.
 pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 10;
@@ -26,6 +27,8 @@ pub struct Answer {
     pub uses: Option<u32>,
     /// What it depends on; `None` when that cannot be told, so that it must not be reused.
     pub references: Option<References>,
+    /// What was granted of the quotas that were asked for.
+    pub grants: Vec<Grant>,
     /// Header operations that this filter does not carry out.
     pub refused_operations: u32,
 }
@@ -87,7 +90,8 @@ impl Answer {
     /// # Errors
     /// When it is no such message.
     pub fn decode(message: &[u8]) -> Result<Self, prost::DecodeError> {
-        let Some(precondition) = CheckResponse::decode(message)?.precondition else {
+        let response = CheckResponse::decode(message)?;
+        let Some(precondition) = response.precondition else {
             // Whoever answers a check without a verdict has not understood the question.
             let denial = Denial::new(code::INVALID_ARGUMENT, "Mixer's answer has no precondition");
             return Ok(Self {
@@ -95,6 +99,7 @@ impl Answer {
                 lifetime: Some(Duration::ZERO),
                 uses: Some(0),
                 references: None,
+                grants: Vec::new(),
                 refused_operations: 0,
             });
         };
@@ -102,21 +107,34 @@ impl Answer {
         Ok(Self {
             verdict,
             refused_operations,
-            lifetime: precondition.valid_duration.as_ref().map(|duration| {
-                let seconds = Duration::from_secs(u64::try_from(duration.seconds).unwrap_or(0));
-                let nanos = u64::try_from(duration.nanos).unwrap_or(0);
-                if duration.seconds < 0 {
-                    Duration::ZERO
-                } else {
-                    seconds + Duration::from_nanos(nanos)
-                }
-            }),
+            lifetime: precondition.valid_duration.as_ref().map(lifetime),
+            grants: response.quotas.into_iter().map(grant).collect(),
             uses: u32::try_from(precondition.valid_use_count).ok(),
             references: precondition
                 .referenced_attributes
                 .as_ref()
                 .map_or_else(|| Some(References::new()), references),
         })
+    }
+}
+
+fn lifetime(duration: &prost_types::Duration) -> Duration {
+    if duration.seconds < 0 {
+        return Duration::ZERO;
+    }
+    let seconds = Duration::from_secs(u64::try_from(duration.seconds).unwrap_or(0));
+    seconds + Duration::from_nanos(u64::try_from(duration.nanos).unwrap_or(0))
+}
+
+fn grant((quota, result): (String, QuotaResult)) -> Grant {
+    Grant {
+        quota,
+        amount: result.granted_amount,
+        lifetime: result.valid_duration.as_ref().map(lifetime),
+        references: result
+            .referenced_attributes
+            .as_ref()
+            .map_or_else(|| Some(References::new()), references),
     }
 }
 

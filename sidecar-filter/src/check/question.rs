@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use mesh_attributes::EachAttribute;
-use mesh_attributes::wire::encode_check_request;
+use mesh_attributes::wire::{QuotaRequest, encode_check_request};
 use smallvec::SmallVec;
 
 use crate::attributes::HeaderMap;
 use crate::generations::Generation;
 use crate::grpc::Frame;
 use crate::host::{OutboundCall, SpanIds};
+use crate::quota::Ask;
 
 /// This filter's version, which tells Mixer that it compares keys properly.
 const FILTER: &str = concat!("mixmesh/", env!("CARGO_PKG_VERSION"));
@@ -40,6 +41,7 @@ impl Question {
         deduplication_id: &str,
         known: Option<Generation>,
         span: Option<SpanIds>,
+        asks: &[Ask],
     ) -> Self {
         let from_client: SmallVec<[(&str, String); 4]> = TRACE_HEADERS
             .iter()
@@ -52,9 +54,10 @@ impl Question {
             Some((span, trace)) => std::iter::once(("b3", format!("{trace}-{span}-1"))).collect(),
             None => from_client,
         };
+        let quotas: SmallVec<[QuotaRequest<'_>; 2]> = asks.iter().map(quota_request).collect();
         Self {
             frame: Frame::write(|out| {
-                encode_check_request(attributes, deduplication_id, &[], out);
+                encode_check_request(attributes, deduplication_id, &quotas, out);
             }),
             generation: known.map(|known| known.to_string()),
             trace,
@@ -83,6 +86,10 @@ impl Question {
             timeout: Some(timeout),
         })
     }
+}
+
+fn quota_request(ask: &Ask) -> QuotaRequest<'_> {
+    QuotaRequest { name: &ask.charge.quota, amount: ask.amount, best_effort: ask.is_best_effort() }
 }
 
 /// The span that the check belongs to. Envoy's Zipkin tracer does not tell its span's id: in a trace

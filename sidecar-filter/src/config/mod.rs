@@ -2,16 +2,19 @@
 
 mod fields;
 mod parse;
+mod quotas;
 mod scope;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mesh_attributes::AttributeBag;
 
 use crate::grpc::CallFailure;
+use crate::quota::QuotaSpecs;
 
 pub use fields::{ConfigError, Problem};
 pub use scope::{ConfigId, FilterConfig, Scope, ScopeRef};
@@ -44,6 +47,7 @@ pub const DEFAULT_REPORT_BATCH_TIME: Duration = Duration::from_secs(1);
 /// | `attributes` | none | attributes of every request, as `{"source.name":{"t":"STRING","v":"x"}}` |
 /// | `direction` | `inbound` | `inbound` or `outbound`: `context.reporter.kind`, by which Mixer chooses the namespace whose rules apply |
 /// | `l1_entries`, `l1_bytes` | 10000, 16 MiB | answers that each worker keeps |
+/// | `quota_specs` | none | what requests are charged, with the meaning of Istio's `QuotaSpec`: `[{"rules": [{"match": [{"clause": {"request.path": {"prefix": "/api"}}}], "quotas": [{"quota": "requestcount", "charge": 1}]}]}]` |
 /// | `max_stale` | `5s` | how long kept answers are used after the watch of policy died |
 /// | `serve_stale` | `0s` | how long past its lifetime a kept answer still *allows* while Mixer cannot be asked |
 /// | `report_batch_entries`, `report_batch_time` | 100, `1s` | when a report is sent |
@@ -59,6 +63,8 @@ pub struct Settings {
     pub fail_policy: FailPolicies,
     /// See the table, `fail_policy`.
     pub retry: RetryPolicy,
+    /// See the table.
+    pub quotas: Arc<QuotaSpecs>,
     /// See the table; `context.reporter.kind` is among them.
     pub attributes: AttributeBag,
     /// See the table.
@@ -81,8 +87,8 @@ pub struct Settings {
     pub report: Switch,
 }
 
-/// What one route says differently: `disable_check`, `disable_report`, `fail_policy` and more
-/// `attributes`, all of them optional.
+/// What one route says differently: `disable_check`, `disable_report`, `fail_policy`, `quota_specs` and
+/// more `attributes`, all of them optional.
 #[derive(Debug)]
 pub struct RouteConfig {
     id: RouteId,
@@ -91,6 +97,8 @@ pub struct RouteConfig {
     check_policy: CheckPolicyChange,
     report_policy: Option<FailPolicy>,
     retry: RetryChange,
+    /// In place of the listener's.
+    quotas: Option<Arc<QuotaSpecs>>,
     attributes: AttributeBag,
 }
 
@@ -223,6 +231,7 @@ impl Default for Settings {
                 report: FailPolicy::Open,
             },
             retry: RetryPolicy::default(),
+            quotas: Arc::default(),
             attributes: AttributeBag::new().with("context.reporter.kind", "inbound"),
             l1_entries: DEFAULT_L1_ENTRIES,
             l1_bytes: DEFAULT_L1_BYTES,

@@ -4,6 +4,7 @@ use mesh_attributes::AttributeBag;
 use serde_json::Value;
 
 use super::fields::{ConfigError, Fields, Problem, duration, flag, one_of, text, whole};
+use super::quotas::quota_specs;
 use super::{
     CheckPolicyChange, FailPolicy, NoteWhen, RetryChange, RouteConfig, RouteId, Settings, Switch,
 };
@@ -54,6 +55,7 @@ impl Settings {
             fields
                 .read("report_batch_time", |v| duration(v, Duration::from_millis(10), MINUTE))
                 .put(&mut settings.report_batch_time);
+            fields.read("quota_specs", quota_specs).put(&mut settings.quotas);
             fields
                 .read("dynamic_metadata", |v| one_of(v, NOTES))
                 .put(&mut settings.dynamic_metadata);
@@ -80,6 +82,7 @@ impl RouteConfig {
             check_policy: CheckPolicyChange::default(),
             report_policy: None,
             retry: RetryChange::default(),
+            quotas: None,
             attributes: AttributeBag::new(),
         };
         parse_object(json, |fields| {
@@ -90,6 +93,7 @@ impl RouteConfig {
                 route.report_policy = fields.read("report", |v| one_of(v, POLICIES));
                 route.retry = retry(fields);
             });
+            route.quotas = fields.read("quota_specs", quota_specs);
             fields.read("attributes", attributes).put(&mut route.attributes);
         })?;
         Ok(route)

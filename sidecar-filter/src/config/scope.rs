@@ -10,6 +10,7 @@ use super::{FailPolicies, RetryPolicy, RouteConfig, RouteId, Settings, Switch};
 use crate::attributes::Statics;
 use crate::destination::Destination;
 use crate::mixer::Mixer;
+use crate::quota::QuotaSpecs;
 
 /// Routes whose merged configuration is kept. Envoy makes new route configurations with each update;
 /// when there are more, all are merged anew.
@@ -41,6 +42,8 @@ pub struct Scope {
     pub policies: FailPolicies,
     /// How calls are made again.
     pub retry: RetryPolicy,
+    /// What requests are charged.
+    pub quotas: Arc<QuotaSpecs>,
     /// The attributes that configuration states.
     pub statics: Statics,
     /// Where such requests go, as far as configuration knows.
@@ -66,6 +69,7 @@ impl FilterConfig {
             report: settings.report,
             policies: settings.fail_policy,
             retry: settings.retry,
+            quotas: Arc::clone(&settings.quotas),
             statics: Statics::new(&settings.attributes),
             destination,
         };
@@ -134,6 +138,7 @@ impl FilterConfig {
                 report: route.report_policy.unwrap_or(listener.policies.report),
             },
             retry: listener.retry.changed(route.retry),
+            quotas: Arc::clone(route.quotas.as_ref().unwrap_or(&listener.quotas)),
             statics: Statics::new(&attributes),
             destination: self.mixer.destination(&attributes),
         }

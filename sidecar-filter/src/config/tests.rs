@@ -5,6 +5,7 @@ use mesh_attributes::{AttributeBag, AttributeName, Value};
 
 use super::*;
 use crate::mixer::Mixer;
+use crate::quota::{Charge, Clause, QuotaRule, TextMatch};
 
 fn problems(json: &str) -> Vec<String> {
     let error = Settings::parse(json.as_bytes()).unwrap_err();
@@ -22,6 +23,35 @@ fn an_empty_configuration_means_the_defaults() {
     assert_eq!(defaults.fail_policy.report, FailPolicy::Open);
 }
 
+fn one_charge() -> QuotaRule {
+    let clause = (AttributeName::new("request.path"), TextMatch::Prefix("/api".into()));
+    QuotaRule {
+        clauses: vec![Clause(vec![clause])],
+        charges: vec![Charge { quota: "requestcount".into(), amount: 2 }],
+    }
+}
+
+#[test]
+fn mistakes_in_quotas_are_told_with_their_place() {
+    let specs = |rule: &str| problems(&format!(r#"{{"quota_specs": [{{"rules": [{rule}]}}]}}"#));
+    for (rule, told) in [
+        ("{}", "rules[0]: charges no quota"),
+        (r#"{"quotas": [{"charge": 1}]}"#, "quotas[0]: names no quota"),
+        (r#"{"quotas": [{"quota": "q", "charge": 0}]}"#, "quotas[0].charge: must be a whole"),
+        (
+            r#"{"quotas": [{"quota": "q"}], "match": [{"clause": {"a": {"regex": "("}}}]}"#,
+            ".a.regex:",
+        ),
+        (
+            r#"{"quotas": [{"quota": "q"}], "match": [{"clause": {"a": {"suffix": "x"}}}]}"#,
+            ".a.suffix: no such field; there are exact, prefix, regex",
+        ),
+    ] {
+        let problems = specs(rule);
+        assert!(problems.len() == 1 && problems[0].contains(told), "{told} in {problems:?}");
+    }
+}
+
 #[test]
 fn every_field_is_read() {
     let json = r#"{
@@ -32,6 +62,8 @@ fn every_field_is_read() {
         "direction": "outbound", "l1_entries": 5.0, "l1_bytes": 65536,
         "max_stale": "250ms", "serve_stale": "1m",
         "report_batch_entries": 7, "report_batch_time": "2s",
+        "quota_specs": [{"rules": [{"match": [{"clause": {"request.path": {"prefix": "/api"}}}],
+            "quotas": [{"quota": "requestcount", "charge": 2}]}]}],
         "dynamic_metadata": "always", "disable_check": true, "disable_report": false
     }"#;
     let expected = Settings {
@@ -51,6 +83,7 @@ fn every_field_is_read() {
         serve_stale: Duration::from_secs(60),
         report_batch_entries: 7,
         report_batch_time: Duration::from_secs(2),
+        quotas: Arc::new(QuotaSpecs { rules: vec![one_charge()] }),
         dynamic_metadata: NoteWhen::Always,
         check: Switch::Off,
         report: Switch::On,

@@ -7,6 +7,7 @@ use crate::check::unary_headers;
 use crate::config::ConfigId;
 use crate::grpc::{Frame, UnaryReply};
 use crate::host::{CallId, ControlHost, Moment, OutboundCall, StartFailure};
+use crate::quota::Ticket;
 use crate::report::Batch;
 use crate::stats::{Counter, Gauge};
 
@@ -19,10 +20,18 @@ pub(super) const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes of a report's answer, which is empty.
 const MAX_REPORT_ANSWER: usize = 4096;
 
-/// A report under way.
+/// A call under way.
 pub(super) struct Flight {
     pub(super) reply: UnaryReply,
-    pub(super) requests: u64,
+    pub(super) cargo: Cargo,
+}
+
+/// What a call is for.
+pub(super) enum Cargo {
+    /// To report so many requests.
+    Report(u64),
+    /// To have tokens of a quota ahead; asked for at this moment.
+    Prefetch(Ticket, Moment),
 }
 
 /// How a report ended.
@@ -69,7 +78,8 @@ impl Control {
             let requests = batch.requests;
             match self.send_report(host, &batch) {
                 Ok(call) => {
-                    let flight = Flight { reply: UnaryReply::new(MAX_REPORT_ANSWER), requests };
+                    let reply = UnaryReply::new(MAX_REPORT_ANSWER);
+                    let flight = Flight { reply, cargo: Cargo::Report(requests) };
                     self.state.borrow_mut().flights.insert((member, call), flight);
                 }
                 Err(_) => self.settle(host, requests, Fate::Lost),

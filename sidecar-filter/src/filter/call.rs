@@ -12,6 +12,7 @@ use crate::config::{FailPolicy, Scope};
 use crate::generations::{Generation, NamespaceId, Standing};
 use crate::grpc::{CallFailure, UnaryReply, status};
 use crate::host::{CallId, Moment, StreamHost};
+use crate::quota::{Ask, PoolPolicy};
 use crate::stats::Counter;
 use crate::waiting::CallKey;
 use crate::worker::WorkerState;
@@ -34,6 +35,10 @@ pub(super) struct Call {
     older: Option<Answer>,
     /// How often the call was made again because it failed on its way.
     pub(super) repeats: u32,
+    /// The quotas that it asks for.
+    pub(super) asks: Vec<Ask>,
+    /// When it was first made.
+    pub(super) sent: Moment,
 }
 
 /// How an answer's policy stands to what is known.
@@ -53,10 +58,12 @@ impl Filter {
         host: &mut H,
         scope: &Scope,
         leads: Option<CallKey>,
+        asks: Vec<Ask>,
     ) -> Flow {
-        host.count(Counter::CheckL1Misses, 1);
-        host.count(Counter::CheckCalls, 1);
-        self.state.borrow_mut().check.cache_hit = Some(false);
+        if !asks.is_empty() {
+            host.count(Counter::QuotaCalls, 1);
+            self.state.borrow_mut().check.quota_hit = Some(false);
+        }
         let call = Call {
             id: CallId(0),
             reply: UnaryReply::new(MAX_ANSWER_BYTES),
@@ -65,6 +72,8 @@ impl Filter {
             deduplication_id: self.site.worker.mixer().question(),
             older: None,
             repeats: 0,
+            asks,
+            sent: host.now(),
         };
         self.site.worker.state.borrow_mut().retries.earn();
         self.send(host, scope, call)
@@ -77,7 +86,7 @@ impl Filter {
         let span = host.span();
         let question = {
             let bag = RequestBag::new(host, &scope.statics, wall);
-            Question::new(&bag, bag.headers(), &call.deduplication_id, known, span)
+            Question::new(&bag, bag.headers(), &call.deduplication_id, known, span, &call.asks)
         };
         let timeout = self.site.config.settings().check_timeout;
         let left = timeout.saturating_sub(host.now().since(began)).max(LEAST_TIMEOUT);
@@ -137,9 +146,16 @@ impl Filter {
                     let kept = self.store(host, &scope, standing, &answer);
                     self.release(call.leads, kept);
                 }
+                let policy = match standing {
+                    Judged::Current(namespace, generation) => {
+                        Some(Some((namespace, generation.digest)))
+                    }
+                    Judged::Nameless => Some(None),
+                    Judged::Older | Judged::Unusable => None,
+                };
                 let AnswerHeaders { cache, generation, .. } = call.headers;
                 let decided = Decided { by: DecidedBy::Mixer(cache), generation };
-                self.apply(host, answer.verdict, decided)
+                self.conclude(host, &scope, &call, answer, policy, decided)
             }
             Err(failure) => {
                 if self.is_repeated(host, &scope, &call, &failure) {
@@ -149,15 +165,35 @@ impl Filter {
                 }
                 // A failure says nothing about whether answers can be shared.
                 self.release(call.leads, true);
-                match call.older {
+                match call.older.take() {
                     Some(older) => {
                         host.count(Counter::StaleAnswers, 1);
-                        self.apply(host, older.verdict, Decided::by(DecidedBy::Mixer(None)))
+                        let decided = Decided::by(DecidedBy::Mixer(None));
+                        self.conclude(host, &scope, &call, older, None, decided)
                     }
-                    None => self.fail(host, &scope, &failure),
+                    None => self.fail(host, &scope, &call, &failure),
                 }
             }
         }
+    }
+
+    /// Does what an answer says: the precondition first, then the quotas. `policy` is whose grants may be
+    /// kept, if any.
+    fn conclude<H: StreamHost>(
+        &self,
+        host: &mut H,
+        scope: &Scope,
+        call: &Call,
+        answer: Answer,
+        policy: Option<PoolPolicy>,
+        decided: Decided,
+    ) -> Flow {
+        if answer.verdict.is_allow()
+            && let Err(exhausted) = self.settle_quotas(host, scope, call, &answer, policy)
+        {
+            return self.refuse_exhausted(host, &exhausted, decided);
+        }
+        self.apply(host, answer.verdict, decided)
     }
 
     /// Where the answer's policy stands among what is known, and learns from it.
@@ -223,9 +259,17 @@ impl Filter {
     }
 
     /// Mixer gave no verdict: the fail policy decides.
-    fn fail<H: StreamHost>(&self, host: &mut H, scope: &Scope, failure: &CallFailure) -> Flow {
+    fn fail<H: StreamHost>(
+        &self,
+        host: &mut H,
+        scope: &Scope,
+        call: &Call,
+        failure: &CallFailure,
+    ) -> Flow {
         host.count(Counter::CheckFailures, 1);
+        // An old verdict says nothing of quotas.
         if failure.transport
+            && call.asks.is_empty()
             && let Some(verdict) = self.stale_allow(host, scope)
         {
             host.count(Counter::CheckServedStale, 1);
@@ -267,7 +311,7 @@ impl Filter {
 }
 
 /// A reason as response code details bear it: one word of plain characters, cut short.
-fn detail(reason: &str) -> String {
+pub(super) fn detail(reason: &str) -> String {
     const LONGEST: usize = 120;
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-:/".contains(c) { c } else { '_' };
     reason.chars().take(LONGEST).map(plain).collect()

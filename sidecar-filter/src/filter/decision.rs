@@ -47,6 +47,8 @@ pub mod flag {
     pub const NO_VERDICT: &str = "MXNV";
     /// Mixer gave no verdict, and the fail policy is open: it passed unchecked.
     pub const UNCHECKED: &str = "MXOP";
+    /// A quota was exhausted.
+    pub const EXHAUSTED: &str = "MXQX";
     /// An answer past its lifetime let it pass, since Mixer is away.
     pub const STALE: &str = "MXST";
 }

@@ -1,6 +1,7 @@
 mod freshness;
 mod operations;
 mod oracle;
+mod quotas;
 mod reports;
 mod retries;
 mod verdicts;
@@ -8,7 +9,7 @@ mod waiting;
 
 use std::time::Duration;
 
-use mesh_api::mixer::v1::check_response::PreconditionResult;
+use mesh_api::mixer::v1::check_response::{PreconditionResult, QuotaResult};
 use mesh_api::mixer::v1::{CheckResponse, ReferencedAttributes, RouteDirective};
 use mesh_api::rpc::Status;
 use mesh_attributes::wire::{CheckRequest, encode_references};
@@ -48,6 +49,8 @@ struct Reply {
     headers: Vec<(&'static str, String)>,
     grpc_status: &'static str,
     directive: Option<RouteDirective>,
+    /// Name, amount, seconds.
+    grants: Vec<(&'static str, i64, i64)>,
 }
 
 /// What a flow comes to, for comparing.
@@ -86,6 +89,7 @@ impl Reply {
             headers: Vec::new(),
             grpc_status: "0",
             directive: None,
+            grants: Vec::new(),
         };
         reply.on("request.path", None, Condition::Exact).of_generation(1)
     }
@@ -112,6 +116,18 @@ impl Reply {
         self
     }
 
+    fn grant(&self, (name, amount, seconds): (&str, i64, i64)) -> (String, QuotaResult) {
+        let mut references = Vec::new();
+        encode_references(&self.references, 222, &mut references);
+        let result = QuotaResult {
+            granted_amount: amount,
+            valid_duration: Some(prost_types::Duration { seconds, nanos: 0 }),
+            referenced_attributes: ReferencedAttributes::decode(&references[..]).ok(),
+            ..QuotaResult::default()
+        };
+        (name.to_owned(), result)
+    }
+
     fn message(&self) -> Vec<u8> {
         let mut references = Vec::new();
         encode_references(&self.references, 222, &mut references);
@@ -127,7 +143,7 @@ impl Reply {
                 referenced_attributes: ReferencedAttributes::decode(&references[..]).ok(),
                 route_directive: self.directive.clone(),
             }),
-            ..CheckResponse::default()
+            quotas: self.grants.iter().map(|grant| self.grant(*grant)).collect(),
         };
         response.encode_to_vec()
     }

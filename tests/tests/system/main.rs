@@ -27,6 +27,7 @@ mod reporting;
 mod reports;
 mod series;
 mod sidecar;
+mod sidecar_quotas;
 mod spans;
 mod statsd;
 mod stock_envoy;
