@@ -6,6 +6,7 @@
 //! test is the binaries that users run.
 
 mod chromium;
+mod connections;
 mod envoy;
 mod envoy_config;
 mod etcd;

@@ -50,6 +50,7 @@ pub use self::handler::{
 pub use self::host::{AdapterHost, HostOptions};
 pub use self::lists::{Fetches, ListStatus};
 pub use self::outbound::{LostElements, TargetStatus};
+pub use self::parameter_path::lower_camel_case;
 pub use self::reference::{ComponentRef, OciRef, ReferenceError};
 pub use self::registry::{RegistryError, RegistryOptions};
 pub use self::series::{ScrapeFormat, SeriesStore};
