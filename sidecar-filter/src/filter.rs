@@ -6,6 +6,7 @@
 //! failed on its way (`Filter::fail`); whatever Mixer itself said is never overruled.
 
 mod call;
+mod carrying;
 mod decision;
 mod quotas;
 mod report;
@@ -24,7 +25,7 @@ use smallvec::SmallVec;
 
 use self::call::Call;
 use self::decision::{Decided, DecidedBy};
-use crate::attributes::{CheckOutcome, HeaderMap, RequestBag};
+use crate::attributes::{Carried, CheckOutcome, HeaderMap, RequestBag};
 use crate::cache::{L1, LookUp, Validity};
 use crate::check::{Answer, Denial, HeaderOperations, MAX_ANSWER_BYTES, Verdict};
 use crate::config::{FailPolicy, Scope, ScopeRef, Switch};
@@ -93,6 +94,7 @@ struct Begun {
     wall: Timestamp,
     /// The route's scope; a listener's is the configuration's own.
     route: Option<Arc<Scope>>,
+    carried: Option<Rc<Carried>>,
     /// Path, then authority, as they came in: the router may rewrite both before the report.
     line: SmallVec<[u8; 128]>,
     path_len: usize,
@@ -123,18 +125,23 @@ impl Filter {
         let scope = self.site.config.scope(host.route());
         let now = host.now();
         let wall = timestamp(host.wall_clock());
-        let look = {
+        let (look, had_forwarded) = {
             // One bag for all, so that the headers are read once.
             let bag = RequestBag::new(host, &scope.statics, wall);
-            self.begin(now, wall, &bag, &scope);
-            if self.must_refuse_for_reports(&scope) {
+            let had_forwarded = bag.headers().forwarded().is_some();
+            let carried = self.carry(host, &scope, bag.headers());
+            let bag = bag.with_carried(carried.as_deref());
+            self.begin(now, wall, &bag, &scope, carried.clone());
+            let look = if self.must_refuse_for_reports(&scope) {
                 None
             } else if scope.check == Switch::Off {
-                return Flow::Continue;
+                Some(Look::Off)
             } else {
                 Some(self.look(host, now, &bag, &scope, 0))
-            }
+            };
+            (look, had_forwarded)
         };
+        self.hand_on(host, &scope, had_forwarded);
         match look {
             Some(look) => self.act(host, &scope, look, 0),
             None => {
@@ -159,10 +166,9 @@ impl Filter {
         let Some(scope) = self.scope() else { return Flow::Wait };
         match event {
             WakeEvent::Answered => {
-                let look = {
-                    let bag = RequestBag::new(host, &scope.statics, self.began().1);
-                    self.look(host, host.now(), &bag, &scope, waits)
-                };
+                let now = host.now();
+                let look =
+                    self.with_bag(host, &scope, |bag| self.look(host, now, bag, &scope, waits));
                 self.act(host, &scope, look, waits)
             }
             WakeEvent::Lead | WakeEvent::Retry => {
@@ -264,6 +270,7 @@ impl Filter {
         wall: Timestamp,
         bag: &RequestBag<'_, H>,
         scope: &ScopeRef<'_>,
+        carried: Option<Rc<Carried>>,
     ) {
         let route = match scope {
             ScopeRef::Listener(_) => None,
@@ -277,7 +284,7 @@ impl Filter {
             path_len = line.len();
             line.extend_from_slice(first(":authority"));
         }
-        self.state.borrow_mut().begun = Some(Begun { at, wall, route, line, path_len });
+        self.state.borrow_mut().begun = Some(Begun { at, wall, route, carried, line, path_len });
     }
 
     fn must_refuse_for_reports(&self, scope: &Scope) -> bool {
@@ -354,6 +361,7 @@ impl Filter {
 
     fn act<H: StreamHost>(&self, host: &mut H, scope: &Scope, look: Look, waits: u8) -> Flow {
         match look {
+            Look::Off => Flow::Continue,
             Look::Skip => {
                 host.count(Counter::CheckSkipped, 1);
                 self.pass(host, Decided::by(DecidedBy::NoRule))
@@ -403,6 +411,8 @@ impl Filter {
 
 /// What a look at the cache came to.
 enum Look {
+    /// Requests are not checked here.
+    Off,
     /// No rule could have an opinion.
     Skip,
     Found(Verdict),

@@ -34,6 +34,9 @@ pub trait StreamHost {
     /// A number about the stream, if the proxy knows it.
     fn number(&self, what: StreamNumber) -> Option<u64>;
 
+    /// What other filters have put into the stream's filter state under `key`, as text.
+    fn filter_state(&self, key: &str) -> Option<&[u8]>;
+
     /// Whether the client came over mutual TLS, if the proxy can say.
     fn mutual_tls(&self) -> Option<bool>;
 

@@ -57,6 +57,7 @@ pub struct MockStream {
     mutual_tls: Option<bool>,
     span: Option<SpanIds>,
     route: Option<Rc<RouteConfig>>,
+    filter_state: Vec<(String, Vec<u8>)>,
     metadata: Vec<(String, String)>,
     flags: Vec<&'static str>,
     route_choices: u32,
@@ -200,6 +201,7 @@ impl MockStream {
             mutual_tls: None,
             span: None,
             route: None,
+            filter_state: Vec::new(),
             metadata: Vec::new(),
             flags: Vec::new(),
             route_choices: 1,
@@ -241,6 +243,13 @@ impl MockStream {
     #[must_use]
     pub fn with_number(mut self, what: StreamNumber, number: u64) -> Self {
         self.numbers.push((what, number));
+        self
+    }
+
+    /// The stream with a text in its filter state.
+    #[must_use]
+    pub fn with_filter_state(mut self, key: &str, text: &str) -> Self {
+        self.filter_state.push((key.to_owned(), text.as_bytes().to_vec()));
         self
     }
 
@@ -320,6 +329,10 @@ impl StreamHost for MockStream {
 
     fn number(&self, what: StreamNumber) -> Option<u64> {
         self.numbers.iter().find(|(known, _)| *known == what).map(|(_, number)| *number)
+    }
+
+    fn filter_state(&self, key: &str) -> Option<&[u8]> {
+        self.filter_state.iter().find(|(known, _)| known == key).map(|(_, text)| &text[..])
     }
 
     fn mutual_tls(&self) -> Option<bool> {

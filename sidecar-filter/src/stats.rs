@@ -56,6 +56,12 @@ stats! {
         CheckUncacheable = "check_uncacheable",
         /// Answers of an older generation that were applied to their own request alone.
         StaleAnswers = "stale_answers",
+        /// Headers of forwarded attributes from peers that configuration does not trust.
+        ForwardedUntrusted = "forwarded_attributes_untrusted",
+        /// Headers of forwarded attributes that could not be read.
+        ForwardedMalformed = "forwarded_attributes_malformed",
+        /// Payloads of tokens that could not be read, or stood in several headers.
+        TokensMalformed = "tokens_malformed",
         /// Header operations of policy that would break a message and were left out.
         HeaderOperationsRefused = "header_operations_refused",
         /// Requests whose quotas were paid from what Mixer had granted before.

@@ -3,10 +3,8 @@ use std::cell::OnceCell;
 
 use mesh_attributes::StringMap;
 
+use super::forwarded::FORWARDED_ATTRIBUTES;
 use crate::host::{HeaderBlock, RawHeaders, StreamHost};
-
-/// Carries forwarded attributes between proxies; policy sees what it says, never the header itself.
-const FORWARDED_ATTRIBUTES: &[u8] = b"x-istio-attributes";
 
 /// Above this many headers a search for repeated names is left to a sort.
 const PAIRWISE_LIMIT: usize = 48;
@@ -20,6 +18,8 @@ const PAIRWISE_LIMIT: usize = 48;
 #[derive(Debug)]
 pub struct HeaderMap<'h> {
     raw: RawHeaders<'h>,
+    /// The header of forwarded attributes, of which policy sees what it says and never itself.
+    forwarded: Option<&'h [u8]>,
     /// The same with repeated names joined and values made text; made when the first look-up or walk
     /// finds that borrowing will not do.
     merged: OnceCell<Vec<(&'h str, String)>>,
@@ -30,8 +30,15 @@ impl<'h> HeaderMap<'h> {
     pub fn read<H: StreamHost>(host: &'h H, block: HeaderBlock) -> Self {
         let mut raw = RawHeaders::new();
         host.headers(block, &mut raw);
-        raw.retain(|(name, _)| *name != FORWARDED_ATTRIBUTES);
-        Self { raw, merged: OnceCell::new() }
+        let mut forwarded = None;
+        raw.retain(|(name, value)| {
+            let is_forwarded = *name == FORWARDED_ATTRIBUTES.as_bytes();
+            if is_forwarded {
+                forwarded = Some(*value);
+            }
+            !is_forwarded
+        });
+        Self { raw, forwarded, merged: OnceCell::new() }
     }
 
     /// The same, with what later filters or the router may have rewritten put back.
@@ -46,6 +53,18 @@ impl<'h> HeaderMap<'h> {
     /// The raw value of the first header of this name.
     pub fn first(&self, name: &str) -> Option<&'h [u8]> {
         self.raw.iter().find(|header| header.0 == name.as_bytes()).map(|header| header.1)
+    }
+
+    /// The header of forwarded attributes; the last, if there are several.
+    pub fn forwarded(&self) -> Option<&'h [u8]> {
+        self.forwarded
+    }
+
+    /// The raw value of the only header of this name.
+    pub fn only(&self, name: &str) -> Option<&'h [u8]> {
+        let mut named = self.raw.iter().filter(|header| header.0 == name.as_bytes());
+        let (_, value) = named.next()?;
+        named.next().is_none().then_some(*value)
     }
 
     /// Whether these are the headers of a gRPC request.

@@ -4,7 +4,10 @@
 //! is read before it is asked for.
 
 mod address;
+mod carried;
+mod claims;
 mod flags;
+mod forwarded;
 mod headers;
 mod query;
 mod request;
@@ -13,6 +16,9 @@ mod statics;
 #[cfg(test)]
 mod tests;
 
+pub use carried::Carried;
+pub use claims::{Claims, Token, TokenSource};
+pub use forwarded::{FORWARDED_ATTRIBUTES, Forwarded, forward};
 pub use headers::HeaderMap;
 pub use query::QueryParameters;
 pub use request::{Original, RequestBag};

@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 use mesh_attributes::{AttributeName, Bag, EachAttribute, GlobalWord, StringMap, Timestamp, Value};
 
 use super::address::Endpoint;
+use super::carried::Carried;
+use super::claims::Claims;
+use super::forwarded::Forwarded;
 use super::headers::{HeaderMap, text};
 use super::query::QueryParameters;
 use super::statics::Statics;
@@ -38,9 +41,14 @@ enum Field {
     SourceUser,
     DestinationPrincipal,
     Protocol,
+    AuthPrincipal,
+    AuthAudiences,
+    AuthPresenter,
+    AuthClaims,
+    AuthRawClaims,
 }
 
-const FIELDS: [(&str, Field); 22] = [
+const FIELDS: [(&str, Field); 27] = [
     ("request.headers", Field::Headers),
     ("request.id", Field::Id),
     ("request.path", Field::Path),
@@ -63,6 +71,11 @@ const FIELDS: [(&str, Field); 22] = [
     ("source.user", Field::SourceUser),
     ("destination.principal", Field::DestinationPrincipal),
     ("context.protocol", Field::Protocol),
+    ("request.auth.principal", Field::AuthPrincipal),
+    ("request.auth.audiences", Field::AuthAudiences),
+    ("request.auth.presenter", Field::AuthPresenter),
+    ("request.auth.claims", Field::AuthClaims),
+    ("request.auth.raw_claims", Field::AuthRawClaims),
 ];
 
 /// The names of [`FIELDS`] as attributes, and the way back from a word of the dictionary.
@@ -93,6 +106,7 @@ pub struct RequestBag<'h, H> {
     statics: &'h Statics,
     started: Timestamp,
     original: Option<Original<'h>>,
+    carried: Option<&'h Carried>,
     headers: OnceCell<HeaderMap<'h>>,
     path: OnceCell<Cow<'h, str>>,
     query: OnceCell<QueryParameters<'h>>,
@@ -122,6 +136,7 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
             statics,
             started,
             original: None,
+            carried: None,
             headers: OnceCell::new(),
             path: OnceCell::new(),
             query: OnceCell::new(),
@@ -140,6 +155,13 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
     #[must_use]
     pub fn with_original(mut self, original: Original<'h>) -> Self {
         self.original = Some(original);
+        self
+    }
+
+    /// The same bag with what the request carries for this filter.
+    #[must_use]
+    pub fn with_carried(mut self, carried: Option<&'h Carried>) -> Self {
+        self.carried = carried;
         self
     }
 
@@ -213,6 +235,10 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
         Some(uri.strip_prefix(SPIFFE_SCHEME).unwrap_or(uri))
     }
 
+    fn claims(&self) -> Option<&'h Claims> {
+        self.carried?.token.as_ref()?.claims()
+    }
+
     fn protocol(&self) -> &'static str {
         match self.headers().first("content-type") {
             Some(b"application/grpc" | b"application/grpc+proto" | b"application/grpc+json") => {
@@ -260,6 +286,17 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
                 Value::String(self.principal(&self.local_uri, StreamText::LocalUri)?)
             }
             Field::Protocol => Value::String(self.protocol()),
+            Field::AuthPrincipal => Value::String(self.claims()?.principal.as_deref()?),
+            Field::AuthAudiences => Value::String(self.claims()?.audiences.as_deref()?),
+            Field::AuthPresenter => Value::String(self.claims()?.presenter.as_deref()?),
+            Field::AuthClaims => {
+                let texts = &self.claims()?.texts;
+                if texts.is_empty() {
+                    return None;
+                }
+                Value::StringMap(texts)
+            }
+            Field::AuthRawClaims => Value::String(&self.claims()?.raw),
         };
         Some(value)
     }
@@ -290,6 +327,10 @@ impl Field {
 
 impl<H: StreamHost> Bag for RequestBag<'_, H> {
     fn get(&self, name: &AttributeName) -> Option<Value<'_>> {
+        // What a trusted proxy handed on wins over all.
+        if let Some(value) = self.carried.and_then(|carried| carried.forwarded(name)) {
+            return Some(value);
+        }
         match Field::of(name) {
             None => self.statics.get(name),
             Some(field) if field.yields_to_configuration() => {
@@ -307,8 +348,13 @@ impl<H: StreamHost> EachAttribute for RequestBag<'_, H> {
                 f(name, value);
             }
         }
+        let forwarded = self.carried.map(|carried| &carried.forwarded);
+        for (name, value) in forwarded.into_iter().flat_map(Forwarded::iter) {
+            f(name, Value::String(value));
+        }
+        let is_forwarded = |name| forwarded.is_some_and(|known| known.get(name).is_some());
         for (name, value) in self.statics.iter() {
-            if Field::of(name).is_none() {
+            if Field::of(name).is_none() && !is_forwarded(name) {
                 f(name, value.borrow());
             }
         }

@@ -94,6 +94,12 @@ impl<'v, 'p> Fields<'v, 'p> {
         }
     }
 
+    /// Notes that the object as a whole is wrong.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        let at = self.prefix.trim_end_matches('.');
+        self.problems.push(Problem::new(at, reason));
+    }
+
     /// Notes the fields that nobody has asked for.
     pub(super) fn finish(self) {
         for name in self.object.keys().filter(|name| !self.known.contains(&name.as_str())) {

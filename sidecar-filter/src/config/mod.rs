@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mesh_attributes::AttributeBag;
 
+use crate::attributes::TokenSource;
 use crate::grpc::CallFailure;
 use crate::quota::QuotaSpecs;
 
@@ -47,6 +48,9 @@ pub const DEFAULT_REPORT_BATCH_TIME: Duration = Duration::from_secs(1);
 /// | `attributes` | none | attributes of every request, as `{"source.name":{"t":"STRING","v":"x"}}` |
 /// | `direction` | `inbound` | `inbound` or `outbound`: `context.reporter.kind`, by which Mixer chooses the namespace whose rules apply |
 /// | `l1_entries`, `l1_bytes` | 10000, 16 MiB | answers that each worker keeps |
+/// | `forwarded_attributes` | none trusted | from whom `x-istio-attributes` is believed: `{"trust": "none"}`, `"any"`, or `"mtls"` with an optional list `principals` of beginnings such as `spiffe://cluster.local/`; the header is always taken off |
+/// | `forward_attributes` | none | attributes that are handed on to the next proxy in that header |
+/// | `jwt` | none | where `jwt_authn` leaves the payload of a verified token: `{"header": NAME, "remove_header": false}` or `{"filter_state": KEY}` |
 /// | `quota_specs` | none | what requests are charged, with the meaning of Istio's `QuotaSpec`: `[{"rules": [{"match": [{"clause": {"request.path": {"prefix": "/api"}}}], "quotas": [{"quota": "requestcount", "charge": 1}]}]}]` |
 /// | `max_stale` | `5s` | how long kept answers are used after the watch of policy died |
 /// | `serve_stale` | `0s` | how long past its lifetime a kept answer still *allows* while Mixer cannot be asked |
@@ -65,6 +69,12 @@ pub struct Settings {
     pub retry: RetryPolicy,
     /// See the table.
     pub quotas: Arc<QuotaSpecs>,
+    /// See the table, `forwarded_attributes`.
+    pub trust: Trust,
+    /// See the table, `forward_attributes`.
+    pub forward: AttributeBag,
+    /// See the table, `jwt`.
+    pub token: Option<TokenSource>,
     /// See the table; `context.reporter.kind` is among them.
     pub attributes: AttributeBag,
     /// See the table.
@@ -87,8 +97,8 @@ pub struct Settings {
     pub report: Switch,
 }
 
-/// What one route says differently: `disable_check`, `disable_report`, `fail_policy`, `quota_specs` and
-/// more `attributes`, all of them optional.
+/// What one route says differently: `disable_check`, `disable_report`, `fail_policy`, `quota_specs`,
+/// `jwt` and more `attributes` and `forward_attributes`, all of them optional.
 #[derive(Debug)]
 pub struct RouteConfig {
     id: RouteId,
@@ -99,6 +109,10 @@ pub struct RouteConfig {
     retry: RetryChange,
     /// In place of the listener's.
     quotas: Option<Arc<QuotaSpecs>>,
+    /// Besides the listener's.
+    forward: AttributeBag,
+    /// In place of the listener's.
+    token: Option<TokenSource>,
     attributes: AttributeBag,
 }
 
@@ -168,6 +182,17 @@ struct RetryChange {
     cap: Option<Duration>,
 }
 
+/// Whose forwarded attributes are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Nobody's.
+    Nobody,
+    /// Those of peers with a certificate whose URI begins with one of these; with none, any certificate.
+    MutualTls(Vec<String>),
+    /// Everybody's. Right only where no client can reach the listener.
+    Anybody,
+}
+
 /// Which requests are noted in dynamic metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoteWhen {
@@ -232,6 +257,9 @@ impl Default for Settings {
             },
             retry: RetryPolicy::default(),
             quotas: Arc::default(),
+            trust: Trust::Nobody,
+            forward: AttributeBag::new(),
+            token: None,
             attributes: AttributeBag::new().with("context.reporter.kind", "inbound"),
             l1_entries: DEFAULT_L1_ENTRIES,
             l1_bytes: DEFAULT_L1_BYTES,

@@ -7,7 +7,9 @@ use super::fields::{ConfigError, Fields, Problem, duration, flag, one_of, text, 
 use super::quotas::quota_specs;
 use super::{
     CheckPolicyChange, FailPolicy, NoteWhen, RetryChange, RouteConfig, RouteId, Settings, Switch,
+    Trust,
 };
+use crate::attributes::TokenSource;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -56,6 +58,9 @@ impl Settings {
                 .read("report_batch_time", |v| duration(v, Duration::from_millis(10), MINUTE))
                 .put(&mut settings.report_batch_time);
             fields.read("quota_specs", quota_specs).put(&mut settings.quotas);
+            settings.trust = trust(fields);
+            fields.read("forward_attributes", self::attributes).put(&mut settings.forward);
+            settings.token = token(fields);
             fields
                 .read("dynamic_metadata", |v| one_of(v, NOTES))
                 .put(&mut settings.dynamic_metadata);
@@ -83,6 +88,8 @@ impl RouteConfig {
             report_policy: None,
             retry: RetryChange::default(),
             quotas: None,
+            forward: AttributeBag::new(),
+            token: None,
             attributes: AttributeBag::new(),
         };
         parse_object(json, |fields| {
@@ -94,6 +101,8 @@ impl RouteConfig {
                 route.retry = retry(fields);
             });
             route.quotas = fields.read("quota_specs", quota_specs);
+            fields.read("forward_attributes", attributes).put(&mut route.forward);
+            route.token = token(fields);
             fields.read("attributes", attributes).put(&mut route.attributes);
         })?;
         Ok(route)
@@ -156,6 +165,55 @@ fn retry(fields: &mut Fields<'_, '_>) -> RetryChange {
         base: fields.read("base_retry_wait", wait),
         cap: fields.read("max_retry_wait", wait),
     }
+}
+
+fn trust(fields: &mut Fields<'_, '_>) -> Trust {
+    let mut trust = Trust::Nobody;
+    fields.object("forwarded_attributes", "forwarded_attributes.", |fields| {
+        let principals = fields.read("principals", texts);
+        let limits = principals.is_some();
+        trust = match fields.read("trust", |v| trusted(v, limits)) {
+            Some("mtls") => Trust::MutualTls(principals.unwrap_or_default()),
+            Some("any") => Trust::Anybody,
+            _ => Trust::Nobody,
+        };
+    });
+    trust
+}
+
+fn trusted(value: &Value, limits: bool) -> Result<&'static str, String> {
+    let word = one_of(value, &[("none", "none"), ("mtls", "mtls"), ("any", "any")])?;
+    if limits && word != "mtls" {
+        return Err("must be mtls where there are principals".to_owned());
+    }
+    Ok(word)
+}
+
+fn token(fields: &mut Fields<'_, '_>) -> Option<TokenSource> {
+    let mut source = None;
+    if fields.is_object("jwt") {
+        fields.object("jwt", "jwt.", |fields| {
+            let header = fields.read("header", |v| text(v).map(str::to_ascii_lowercase));
+            let remove = fields.read("remove_header", flag).unwrap_or(false);
+            let state = fields.read("filter_state", |v| text(v).map(str::to_owned));
+            source = match (header, state) {
+                (Some(name), None) => Some(TokenSource::Header { name, remove }),
+                (None, Some(key)) => Some(TokenSource::FilterState(key)),
+                _ => {
+                    fields.refuse("must have one of header, filter_state");
+                    None
+                }
+            };
+        });
+    } else {
+        fields.read("jwt", |_| Err::<(), _>("must be an object".to_owned()));
+    }
+    source
+}
+
+fn texts(value: &Value) -> Result<Vec<String>, String> {
+    let list = value.as_array().ok_or_else(|| "must be a list of texts".to_owned())?;
+    list.iter().map(|item| text(item).map(str::to_owned)).collect()
 }
 
 fn switch(disabled: &Value) -> Result<Switch, String> {

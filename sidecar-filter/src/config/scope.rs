@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use mesh_attributes::AttributeBag;
 
 use super::{FailPolicies, RetryPolicy, RouteConfig, RouteId, Settings, Switch};
-use crate::attributes::Statics;
+use crate::attributes::{self, Statics, TokenSource};
 use crate::destination::Destination;
 use crate::mixer::Mixer;
 use crate::quota::QuotaSpecs;
@@ -44,6 +44,10 @@ pub struct Scope {
     pub retry: RetryPolicy,
     /// What requests are charged.
     pub quotas: Arc<QuotaSpecs>,
+    /// What is handed on to the next proxy, as the header's value.
+    pub forward: Option<Box<str>>,
+    /// Where verified tokens are.
+    pub token: Option<TokenSource>,
     /// The attributes that configuration states.
     pub statics: Statics,
     /// Where such requests go, as far as configuration knows.
@@ -70,6 +74,8 @@ impl FilterConfig {
             policies: settings.fail_policy,
             retry: settings.retry,
             quotas: Arc::clone(&settings.quotas),
+            forward: header_of(&settings.forward),
+            token: settings.token.clone(),
             statics: Statics::new(&settings.attributes),
             destination,
         };
@@ -126,10 +132,7 @@ impl FilterConfig {
 
     fn merge(&self, route: &RouteConfig) -> Scope {
         let listener = &self.listener;
-        let mut attributes: AttributeBag = self.settings.attributes.clone();
-        for (name, value) in route.attributes.iter() {
-            attributes.set(name.as_str(), value.clone());
-        }
+        let attributes = merged(&self.settings.attributes, &route.attributes);
         Scope {
             check: route.check.unwrap_or(listener.check),
             report: route.report.unwrap_or(listener.report),
@@ -139,10 +142,25 @@ impl FilterConfig {
             },
             retry: listener.retry.changed(route.retry),
             quotas: Arc::clone(route.quotas.as_ref().unwrap_or(&listener.quotas)),
+            forward: header_of(&merged(&self.settings.forward, &route.forward)),
+            token: route.token.as_ref().or(listener.token.as_ref()).cloned(),
             statics: Statics::new(&attributes),
             destination: self.mixer.destination(&attributes),
         }
     }
+}
+
+/// `below` with `above` laid over it.
+fn merged(below: &AttributeBag, above: &AttributeBag) -> AttributeBag {
+    let mut merged = below.clone();
+    for (name, value) in above.iter() {
+        merged.set(name.as_str(), value.clone());
+    }
+    merged
+}
+
+fn header_of(forward: &AttributeBag) -> Option<Box<str>> {
+    (!forward.is_empty()).then(|| attributes::forward(forward).into())
 }
 
 impl Deref for ScopeRef<'_> {

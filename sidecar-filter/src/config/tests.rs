@@ -4,6 +4,7 @@ use std::time::Duration;
 use mesh_attributes::{AttributeBag, AttributeName, Value};
 
 use super::*;
+use crate::attributes::TokenSource;
 use crate::mixer::Mixer;
 use crate::quota::{Charge, Clause, QuotaRule, TextMatch};
 
@@ -28,6 +29,26 @@ fn one_charge() -> QuotaRule {
     QuotaRule {
         clauses: vec![Clause(vec![clause])],
         charges: vec![Charge { quota: "requestcount".into(), amount: 2 }],
+    }
+}
+
+#[test]
+fn mistakes_about_whom_to_trust_are_told() {
+    for (json, told) in [
+        (
+            r#"{"forwarded_attributes": {"trust": "all"}}"#,
+            "forwarded_attributes.trust: must be one of",
+        ),
+        (
+            r#"{"forwarded_attributes": {"trust": "any", "principals": ["spiffe://a"]}}"#,
+            "forwarded_attributes.trust: must be mtls where",
+        ),
+        (r#"{"jwt": {}}"#, "jwt: must have one of header, filter_state"),
+        (r#"{"jwt": {"header": "a", "filter_state": "b"}}"#, "jwt: must have one of"),
+        (r#"{"jwt": "x-jwt"}"#, "jwt: must be an object"),
+    ] {
+        let problems = problems(json);
+        assert!(problems.len() == 1 && problems[0].starts_with(told), "{told}: {problems:?}");
     }
 }
 
@@ -62,6 +83,9 @@ fn every_field_is_read() {
         "direction": "outbound", "l1_entries": 5.0, "l1_bytes": 65536,
         "max_stale": "250ms", "serve_stale": "1m",
         "report_batch_entries": 7, "report_batch_time": "2s",
+        "forwarded_attributes": {"trust": "mtls", "principals": ["spiffe://a/"]},
+        "forward_attributes": {"source.uid": {"t": "STRING", "v": "u"}},
+        "jwt": {"header": "X-Jwt", "remove_header": true},
         "quota_specs": [{"rules": [{"match": [{"clause": {"request.path": {"prefix": "/api"}}}],
             "quotas": [{"quota": "requestcount", "charge": 2}]}]}],
         "dynamic_metadata": "always", "disable_check": true, "disable_report": false
@@ -83,6 +107,9 @@ fn every_field_is_read() {
         serve_stale: Duration::from_secs(60),
         report_batch_entries: 7,
         report_batch_time: Duration::from_secs(2),
+        trust: Trust::MutualTls(vec!["spiffe://a/".to_owned()]),
+        forward: AttributeBag::new().with("source.uid", "u"),
+        token: Some(TokenSource::Header { name: "x-jwt".to_owned(), remove: true }),
         quotas: Arc::new(QuotaSpecs { rules: vec![one_charge()] }),
         dynamic_metadata: NoteWhen::Always,
         check: Switch::Off,

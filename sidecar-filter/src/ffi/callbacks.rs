@@ -79,6 +79,7 @@ callbacks! {
         http_add_header(EnvoyPtr, u32, ModuleBuffer, ModuleBuffer) -> bool;
         http_clear_route_cache(EnvoyPtr);
         http_set_dynamic_metadata_string(EnvoyPtr, ModuleBuffer, ModuleBuffer, ModuleBuffer);
+        http_get_filter_state_bytes(EnvoyPtr, ModuleBuffer, *mut EnvoyBuffer) -> bool;
         http_send_response(EnvoyPtr, u32, *mut ModuleHeader, usize, ModuleBuffer, ModuleBuffer);
         http_filter_continue_decoding(EnvoyPtr);
         http_filter_scheduler_new(EnvoyPtr) -> *mut c_void;

@@ -185,6 +185,16 @@ impl StreamHost for EnvoyStream<'_> {
             .then_some(number)
     }
 
+    fn filter_state(&self, key: &str) -> Option<&[u8]> {
+        let mut buffer = EnvoyBuffer::EMPTY;
+        // SAFETY: the filter is alive, `buffer` is a valid place, and what Envoy puts there stays while
+        // `self` is borrowed.
+        unsafe {
+            (self.callbacks.http_get_filter_state_bytes)(self.filter, key.into(), &raw mut buffer)
+                .then(|| buffer.bytes())
+        }
+    }
+
     fn mutual_tls(&self) -> Option<bool> {
         const CONNECTION_MTLS: u32 = 29;
         let mut flag = false;

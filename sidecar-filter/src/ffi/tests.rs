@@ -106,6 +106,9 @@ unsafe extern "C" fn headers(_: EnvoyPtr, _: u32, place: *mut EnvoyHeader) -> bo
 unsafe extern "C" fn change_header(_: EnvoyPtr, _: u32, _: ModuleBuffer, _: ModuleBuffer) -> bool {
     true
 }
+unsafe extern "C" fn no_state(_: EnvoyPtr, _: ModuleBuffer, _: *mut EnvoyBuffer) -> bool {
+    false
+}
 unsafe extern "C" fn nothing(_: EnvoyPtr) {}
 unsafe extern "C" fn note(_: EnvoyPtr, _: ModuleBuffer, _: ModuleBuffer, _: ModuleBuffer) {}
 unsafe extern "C" fn send_response(
@@ -194,6 +197,7 @@ fn fake() -> Callbacks {
         http_clear_route_cache: nothing,
         http_set_dynamic_metadata_string: note,
         http_add_custom_flag: None,
+        http_get_filter_state_bytes: no_state,
         http_send_response: send_response,
         http_filter_continue_decoding: continue_decoding,
         http_filter_scheduler_new: scheduler_new,

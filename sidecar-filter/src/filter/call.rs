@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::decision::{Decided, DecidedBy, flag};
 use super::{Filter, Flow, Phase};
-use crate::attributes::RequestBag;
 use crate::cache::Stored;
 use crate::check::{Answer, AnswerHeaders, Denial, MAX_ANSWER_BYTES, Question, Verdict};
 use crate::config::{FailPolicy, Scope};
@@ -80,14 +79,13 @@ impl Filter {
     }
 
     fn send<H: StreamHost>(&self, host: &mut H, scope: &Scope, mut call: Call) -> Flow {
-        let (began, wall) = self.began();
+        let (began, _) = self.began();
         let mixer = self.site.worker.mixer();
         let known = self.known_generation(scope);
         let span = host.span();
-        let question = {
-            let bag = RequestBag::new(host, &scope.statics, wall);
-            Question::new(&bag, bag.headers(), &call.deduplication_id, known, span, &call.asks)
-        };
+        let question = self.with_bag(host, scope, |bag| {
+            Question::new(bag, bag.headers(), &call.deduplication_id, known, span, &call.asks)
+        });
         let timeout = self.site.config.settings().check_timeout;
         let left = timeout.saturating_sub(host.now().since(began)).max(LEAST_TIMEOUT);
         match question.send(mixer.cluster(), left, |outbound| host.start_call(outbound)) {
@@ -233,10 +231,12 @@ impl Filter {
                 return false;
             }
         };
-        let bag = RequestBag::new(host, &scope.statics, self.began().1);
-        let mut worker = self.site.worker.state.borrow_mut();
-        let stored = worker.l1.store(answer, policy, &bag, host.now());
-        self.site.worker.publish_sizes(&worker);
+        let stored = self.with_bag(host, scope, |bag| {
+            let mut worker = self.site.worker.state.borrow_mut();
+            let stored = worker.l1.store(answer, policy, bag, host.now());
+            self.site.worker.publish_sizes(&worker);
+            stored
+        });
         match stored {
             Stored::Kept { evicted: 0 } => true,
             Stored::Kept { evicted } => {
@@ -292,10 +292,11 @@ impl Filter {
             return None;
         }
         let validity = self.validity(host.now());
-        let bag = RequestBag::new(host, &scope.statics, self.began().1);
-        let mut worker = self.site.worker.state.borrow_mut();
-        let WorkerState { l1, policies, .. } = &mut *worker;
-        l1.look_up_stale(scope.destination.namespace(), &bag, policies.load(), &validity)
+        self.with_bag(host, scope, |bag| {
+            let mut worker = self.site.worker.state.borrow_mut();
+            let WorkerState { l1, policies, .. } = &mut *worker;
+            l1.look_up_stale(scope.destination.namespace(), bag, policies.load(), &validity)
+        })
     }
 
     pub(super) fn take_call(&self, id: CallId) -> Option<Box<Call>> {

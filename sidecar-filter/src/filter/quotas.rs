@@ -8,7 +8,6 @@ use mesh_api::code;
 use super::call::Call;
 use super::decision::{Decided, flag};
 use super::{Filter, Flow};
-use crate::attributes::RequestBag;
 use crate::check::{Answer, Denial, Question, Verdict};
 use crate::config::Scope;
 use crate::host::{Moment, StreamHost};
@@ -24,7 +23,7 @@ impl Filter {
         if scope.quotas.is_empty() {
             return Charges::new();
         }
-        scope.quotas.charges(&RequestBag::new(host, &scope.statics, self.began().1))
+        self.with_bag(host, scope, |bag| scope.quotas.charges(bag))
     }
 
     /// Charges a request that a kept verdict lets pass.
@@ -41,11 +40,10 @@ impl Filter {
         }
         let now = host.now();
         let mixer = self.site.worker.mixer();
-        let taken = {
-            let bag = RequestBag::new(host, &scope.statics, self.began().1);
+        let taken = self.with_bag(host, scope, |bag| {
             let policies = mixer.generations.snapshot().load();
-            mixer.quotas.take(&charges, &bag, &policies, now)
-        };
+            mixer.quotas.take(&charges, bag, &policies, now)
+        });
         match taken {
             Taken::Paid(tickets) => {
                 host.count(Counter::QuotaHits, 1);
@@ -76,7 +74,6 @@ impl Filter {
         if call.asks.is_empty() {
             return Ok(());
         }
-        let bag = RequestBag::new(host, &scope.statics, self.began().1);
         let quotas = &self.site.worker.mixer().quotas;
         let mut exhausted = Vec::new();
         for ask in &call.asks {
@@ -86,9 +83,9 @@ impl Filter {
             let is_paid = match (grant, policy) {
                 (None, _) => true,
                 (Some(grant), None) => grant.amount >= ask.charge.amount,
-                (Some(grant), Some(policy)) => {
-                    quotas.settle(ask, grant, &bag, policy, call.sent, host.now())
-                }
+                (Some(grant), Some(policy)) => self.with_bag(host, scope, |bag| {
+                    quotas.settle(ask, grant, bag, policy, call.sent, host.now())
+                }),
             };
             if !is_paid {
                 exhausted.push(Arc::clone(name));
@@ -117,9 +114,10 @@ impl Filter {
         let charge = Charge { quota: Arc::clone(&ticket.quota), amount: 0 };
         let ask = Ask { charge, amount: ticket.amount };
         let known = self.known_generation(scope);
-        let bag = RequestBag::new(host, &scope.statics, self.began().1);
-        let name = mixer.question();
-        let question = Question::new(&bag, bag.headers(), &name, known, host.span(), &[ask]);
+        let (name, span) = (mixer.question(), host.span());
+        let question = self.with_bag(host, scope, |bag| {
+            Question::new(bag, bag.headers(), &name, known, span, &[ask])
+        });
         if mixer.quotas.queue(Prefetch { ticket, question }, now) {
             mixer.bell.ring();
         }

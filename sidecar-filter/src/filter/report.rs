@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Filter, timestamp};
-use crate::attributes::{Original, RequestBag, ServedBag};
+use crate::attributes::{Original, RequestBag, ServedBag, Token};
 use crate::config::Scope;
 use crate::host::StreamHost;
 use crate::stats::Counter;
@@ -21,7 +21,9 @@ impl Filter {
         let mut duration = Duration::ZERO;
         if let Some(begun) = &state.begun {
             let (path, authority) = begun.line.split_at(begun.path_len);
-            bag = bag.with_original(Original { path, authority });
+            bag = bag
+                .with_original(Original { path, authority })
+                .with_carried(begun.carried.as_deref());
             duration = host.now().since(begun.at);
         }
         let served = ServedBag::new(host, &bag, &state.check, wall, duration);
@@ -35,6 +37,10 @@ impl Filter {
         let closed = !pushed.closed.is_empty();
         for batch in pushed.closed {
             dropped += reports.queue(batch).err().map_or(0, |batch| batch.requests);
+        }
+        let token = state.begun.as_ref().and_then(|begun| begun.carried.as_ref()?.token.as_ref());
+        if token.is_some_and(Token::is_malformed) {
+            host.count(Counter::TokensMalformed, 1);
         }
         if dropped > 0 {
             host.count(Counter::ReportsDropped, dropped);

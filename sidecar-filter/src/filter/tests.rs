@@ -1,3 +1,4 @@
+mod carrying;
 mod freshness;
 mod operations;
 mod oracle;
