@@ -192,7 +192,7 @@ impl Mesh {
     /// # Errors
     /// When the log cannot be read.
     pub fn access_log(&self) -> Result<Vec<Value>> {
-        let text = fs::read_to_string(self.folder.join("access.log"))?;
+        let text = fs::read_to_string(self.folder.join("envoy_access.log"))?;
         text.lines().map(|line| serde_json::from_str(line).context(line.to_owned())).collect()
     }
 

@@ -132,7 +132,7 @@ impl MeshOptions {
             zipkin: self.zipkin,
             direction: Direction::Inbound,
             filter: self.filter.clone(),
-            access_log: Some(self.folder.join("access.log")),
+            access_log: Some(self.folder.join("envoy_access.log")),
         })
     }
 }
