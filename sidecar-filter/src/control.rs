@@ -5,6 +5,7 @@
 //! of calls and configurations also run while a process that ends takes its clusters apart, and a call
 //! that is started then brings Envoy down. They ring the bell instead.
 
+mod draining;
 mod prefetching;
 mod sending;
 mod watching;
@@ -15,6 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::draining::Farewell;
 use self::sending::{Cargo, Fate, Flight};
 use self::watching::{Cut, Watch};
 use crate::config::{ConfigId, FilterConfig};
@@ -46,12 +48,17 @@ struct State {
     watch_failure: String,
     flights: HashMap<(ConfigId, CallId), Flight>,
     sequence: u64,
-    flushed: Moment,
+    /// `None` when the next run is to flush, however soon it comes.
+    flushed: Option<Moment>,
+    /// Who waits for the last report of a process that ends.
+    farewell: Option<Farewell>,
 }
 
 struct Member {
     config: Arc<FilterConfig>,
     host: Rc<dyn ControlHost>,
+    /// Whether its host can keep a stream open.
+    watches: bool,
 }
 
 thread_local! {
@@ -73,7 +80,8 @@ impl Control {
                 watch_failure: String::new(),
                 flights: HashMap::new(),
                 sequence: 0,
-                flushed: Moment::default(),
+                flushed: None,
+                farewell: None,
             }),
         }
     }
@@ -105,8 +113,30 @@ impl Control {
         let interval = config.settings().report_batch_time.min(LONGEST_INTERVAL);
         let Some(notifier) = notifier else { return Ok(()) };
         self.ticker.borrow_mut().add(config.id(), notifier, interval)?;
-        self.state.borrow_mut().members.push(Member { config: Arc::clone(config), host });
+        let member = Member { config: Arc::clone(config), host, watches: true };
+        self.state.borrow_mut().members.push(member);
+        self.mixer.reports.set_sender(true);
         self.run(now);
+        Ok(())
+    }
+
+    /// Adds a configuration that sends reports while there is no other. Its host can keep no stream
+    /// open, so that there is no watch then.
+    ///
+    /// # Errors
+    /// When the ticker's thread cannot be started.
+    pub fn join_as_stand_in(
+        &self,
+        config: &Arc<FilterConfig>,
+        host: Rc<dyn ControlHost>,
+        notifier: Box<dyn Notify>,
+    ) -> std::io::Result<()> {
+        let interval = config.settings().report_batch_time.min(LONGEST_INTERVAL);
+        self.ticker.borrow_mut().add_stand_in(config.id(), notifier, interval)?;
+        let member = Member { config: Arc::clone(config), host, watches: false };
+        self.state.borrow_mut().members.insert(0, member);
+        self.mixer.reports.set_sender(true);
+        self.mixer.bell.ring();
         Ok(())
     }
 
@@ -136,6 +166,7 @@ impl Control {
             state.members.is_empty()
         };
         if last {
+            self.mixer.reports.set_sender(false);
             self.mixer.generations.watch().cut(now);
             let dropped = self.mixer.reports.flush();
             self.settle(&*host, dropped, Fate::Lost);
@@ -161,6 +192,7 @@ impl Control {
         self.prefetch_quotas(&*host, now);
         self.show(&*host, now);
         self.log_watch(&*host, now);
+        self.say_farewell(now);
     }
 
     /// Headers or trailers of an answer to a call of `config`.

@@ -234,9 +234,7 @@ impl Filter {
 
     /// The stream has ended, for whatever reason: reports it.
     pub fn on_stream_complete<H: StreamHost>(&self, host: &H) {
-        if self.leave() {
-            host.count(Counter::CheckAbandoned, 1);
-        }
+        self.abandon(host);
         let scope = match self.scope() {
             Some(scope) => scope,
             None => self.site.config.scope(host.route()),
@@ -244,6 +242,18 @@ impl Filter {
         if scope.report == Switch::On {
             self.report(host, &scope);
         }
+    }
+
+    /// Whoever waits for the decision has gone.
+    pub(crate) fn abandon<H: StreamHost>(&self, host: &H) {
+        if self.leave() {
+            host.count(Counter::CheckAbandoned, 1);
+        }
+    }
+
+    /// What the check came to, so far.
+    pub(crate) fn check_outcome(&self) -> CheckOutcome {
+        self.state.borrow().check.clone()
     }
 
     /// The filter goes away. Harmless when the stream has completed.
@@ -421,7 +431,7 @@ enum Look {
     Call(Option<CallKey>),
 }
 
-fn timestamp(since_epoch: Duration) -> Timestamp {
+pub(crate) fn timestamp(since_epoch: Duration) -> Timestamp {
     Timestamp {
         seconds: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
         // Below a billion, so it fits.

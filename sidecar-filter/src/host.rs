@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::config::RouteConfig;
 use crate::stats::{Counter, Gauge};
+use crate::ticker::Tick;
 
 /// Headers that are kept without allocating; more than a request of a browser has.
 const USUAL_HEADERS: usize = 40;
@@ -42,6 +43,12 @@ pub trait StreamHost {
 
     /// What the configuration says about the request's route.
     fn route(&self) -> Option<&RouteConfig>;
+
+    /// The name, unlike any other in the mesh, of a connection that is checked by itself; `None` for a
+    /// request.
+    fn connection(&self) -> Option<&str> {
+        None
+    }
 
     /// The span that the proxy records for the request, if it records one and can say which.
     fn span(&self) -> Option<SpanIds>;
@@ -81,6 +88,14 @@ pub trait StreamHost {
 
     /// The time since the Unix epoch.
     fn wall_clock(&self) -> Duration;
+}
+
+/// What the filter of one connection asks of the proxy, besides. Headers of a connection are none, and
+/// what is done to them is done to nobody.
+pub trait ConnectionHost: StreamHost {
+    /// Has the proxy run this connection's `on_tick` after `delay`, unless the result is dropped
+    /// before; `None` when it cannot.
+    fn tick_after(&self, delay: Duration) -> Option<Tick>;
 }
 
 /// What the process-wide half of the filter asks of the proxy, on its main thread.

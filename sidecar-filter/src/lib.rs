@@ -29,6 +29,7 @@ pub mod mock;
 pub mod quota;
 pub mod report;
 pub mod stats;
+pub mod tcp;
 pub mod ticker;
 pub mod waiting;
 pub mod watch;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::config::RouteConfig;
 use crate::host::{
-    CallId, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall, RawHeaders, SpanIds,
-    StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
+    CallId, ConnectionHost, ControlHost, HeaderBlock, LogLevel, Moment, Notify, OutboundCall,
+    RawHeaders, SpanIds, StartFailure, StreamHost, StreamNumber, StreamText, Wake, WakeEvent,
 };
 use crate::stats::{Counter, Gauge};
+use crate::ticker::Tick;
 
 /// What the streams of a mock proxy share: clock, statistics, and the calls that were started.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ pub struct MockStream {
     metadata: Vec<(String, String)>,
     flags: Vec<&'static str>,
     route_choices: u32,
+    connection: Option<String>,
 }
 
 /// One configuration of a mock proxy.
@@ -205,12 +207,22 @@ impl MockStream {
             metadata: Vec::new(),
             flags: Vec::new(),
             route_choices: 1,
+            connection: None,
         };
         stream
             .with_header(":method", "GET")
             .with_header(":scheme", "http")
             .with_header(":authority", "service")
             .with_header(":path", path)
+    }
+
+    /// A connection from `client` (`ip:port`).
+    pub fn tcp(proxy: &Rc<MockProxy>, client: &str) -> Self {
+        let id = StreamId(proxy.next_stream.get());
+        let mut stream = Self::get(proxy, "/").with_text(StreamText::PeerAddress, client);
+        stream.headers.clear();
+        stream.connection = Some(format!("mock-{}", id.0));
+        stream.with_text(StreamText::ClientAddress, client)
     }
 
     /// The stream with one more request header.
@@ -339,6 +351,10 @@ impl StreamHost for MockStream {
         self.mutual_tls
     }
 
+    fn connection(&self) -> Option<&str> {
+        self.connection.as_deref()
+    }
+
     fn span(&self) -> Option<SpanIds> {
         self.span.clone()
     }
@@ -397,6 +413,12 @@ impl StreamHost for MockStream {
 
     fn wall_clock(&self) -> Duration {
         Duration::from_nanos(self.proxy.now().0)
+    }
+}
+
+impl ConnectionHost for MockStream {
+    fn tick_after(&self, _delay: Duration) -> Option<Tick> {
+        Some(Tick::never())
     }
 }
 

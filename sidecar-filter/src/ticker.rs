@@ -31,6 +31,16 @@ struct Shared {
 /// Calls that wait for their moment; when there are more, callers are told.
 const MAX_ALARMS: usize = 16_384;
 
+/// Connections whose next report waits for its moment; those above report at their end alone.
+const MAX_TICKS: usize = 65_536;
+
+/// A wake-up of a connection that waits for its moment. Dropped, it never comes, and costs nothing more.
+#[derive(Debug)]
+pub struct Tick {
+    bell: Bell,
+    key: (Instant, u64),
+}
+
 /// What is run at its moment. Runs on the ticker's thread, under its lock: it may do no more than ask
 /// the proxy for a run elsewhere.
 type Alarm = Box<dyn FnOnce() + Send>;
@@ -41,6 +51,7 @@ struct State {
     interval: Duration,
     due: Option<Instant>,
     alarms: BTreeMap<(Instant, u64), Alarm>,
+    ticks: BTreeMap<(Instant, u64), Alarm>,
     alarms_set: u64,
     stopped: bool,
 }
@@ -61,9 +72,33 @@ impl Ticker {
         target: Box<dyn Notify>,
         interval: Duration,
     ) -> std::io::Result<()> {
+        let newest = self.shared.state().targets.len();
+        self.insert(newest, config, target, interval)
+    }
+
+    /// Adds a configuration to notify while there is no other.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn add_stand_in(
+        &mut self,
+        config: ConfigId,
+        target: Box<dyn Notify>,
+        interval: Duration,
+    ) -> std::io::Result<()> {
+        self.insert(0, config, target, interval)
+    }
+
+    fn insert(
+        &mut self,
+        place: usize,
+        config: ConfigId,
+        target: Box<dyn Notify>,
+        interval: Duration,
+    ) -> std::io::Result<()> {
         {
             let mut state = self.shared.state();
-            state.targets.push((config, target));
+            state.targets.insert(place, (config, target));
             state.interval = interval;
             state.stopped = false;
         }
@@ -107,6 +142,25 @@ impl Bell {
         true
     }
 
+    /// Runs `alarm` once `delay` has passed, unless the result is dropped before; `None` when too many
+    /// wait or nothing ticks. What holds for [`call_after`](Self::call_after) holds for `alarm`.
+    pub fn tick_after(&self, delay: Duration, alarm: Box<dyn FnOnce() + Send>) -> Option<Tick> {
+        let due = Instant::now() + delay;
+        let mut state = self.0.state();
+        if state.ticks.len() >= MAX_TICKS || state.targets.is_empty() {
+            return None;
+        }
+        state.alarms_set += 1;
+        let key = (due, state.alarms_set);
+        state.ticks.insert(key, alarm);
+        let is_next = state.ticks.first_key_value().is_some_and(|(first, _)| *first == key);
+        drop(state);
+        if is_next {
+            self.0.changed.notify_one();
+        }
+        Some(Tick { bell: self.clone(), key })
+    }
+
     /// Asks for a run after `delay` at most.
     pub fn ring_within(&self, delay: Duration) {
         let due = Instant::now() + delay;
@@ -119,6 +173,21 @@ impl Bell {
     }
 }
 
+impl Tick {
+    /// A tick that never comes.
+    pub fn never() -> Self {
+        Self { bell: Bell::default(), key: (Instant::now(), 0) }
+    }
+}
+
+impl Drop for Tick {
+    fn drop(&mut self) {
+        let alarm = self.bell.0.state().ticks.remove(&self.key);
+        // What it holds of the proxy goes outside the lock.
+        drop(alarm);
+    }
+}
+
 impl Drop for Ticker {
     fn drop(&mut self) {
         {
@@ -126,6 +195,7 @@ impl Drop for Ticker {
             state.stopped = true;
             state.targets.clear();
             state.alarms.clear();
+            state.ticks.clear();
         }
         self.shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
@@ -146,11 +216,16 @@ impl Shared {
                 // Under the lock, as below.
                 alarm.remove()();
             }
+            while let Some(tick) = state.ticks.first_entry().filter(|entry| entry.key().0 <= now) {
+                tick.remove()();
+            }
             let regular = last + state.interval;
             let due = state.due.map_or(regular, |due| due.min(regular));
             if now < due {
-                let next = state.alarms.first_key_value().map_or(due, |((at, _), _)| *at.min(&due));
-                let due = next.max(now);
+                let first = |alarms: &BTreeMap<(Instant, u64), Alarm>| {
+                    alarms.first_key_value().map_or(due, |((at, _), _)| *at.min(&due))
+                };
+                let due = first(&state.alarms).min(first(&state.ticks)).max(now);
                 let wait = self.changed.wait_timeout(state, due - now);
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
                 continue;

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use mesh_attributes::EachAttribute;
 
 use crate::cache::L1;
 use crate::config::FilterConfig;
 use crate::filter::RetryBudget;
 use crate::generations::Snapshot;
+use crate::host::StreamHost;
 use crate::mixer::Mixer;
 use crate::report::ReportSlot;
+use crate::stats::Counter;
 use crate::waiting::{Calls, Serial};
 
 /// What one worker thread keeps for one Mixer. It outlives configurations, so that an update of the
@@ -91,6 +94,26 @@ impl Worker {
     /// The Mixer that answers.
     pub fn mixer(&self) -> &Arc<Mixer> {
         &self.mixer
+    }
+
+    /// Writes something that has ended into this worker's batch of at most `full`, and counts it.
+    pub(crate) fn report<H: StreamHost>(&self, host: &H, served: &dyn EachAttribute, full: usize) {
+        let reports = &self.mixer.reports;
+        reports.add_pending(1);
+        host.count(Counter::Reports, 1);
+        let pushed = self.reports.push(served, full);
+        let mut dropped = u64::from(!pushed.taken);
+        let closed = !pushed.closed.is_empty();
+        for batch in pushed.closed {
+            dropped += reports.queue(batch).err().map_or(0, |batch| batch.requests);
+        }
+        if dropped > 0 {
+            host.count(Counter::ReportsDropped, dropped);
+            reports.settle(dropped);
+        }
+        if closed {
+            self.mixer.bell.ring();
+        }
     }
 
     /// A name for a new filter.

@@ -72,6 +72,17 @@ pub struct ListenerOptions {
     pub fail_policy: FailPolicy,
 }
 
+/// A listener for connections: our network filter, then whoever they are for.
+#[derive(Debug, Clone)]
+pub struct TcpListenerOptions {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where connections go.
+    pub upstream: SocketAddr,
+    /// Fields of the network filter's configuration besides `mixer_cluster` and `attributes`.
+    pub filter: Value,
+}
+
 /// One version of the service behind a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceVersion {
@@ -102,6 +113,10 @@ pub struct EnvoyOptions {
     pub direction: Direction,
     /// Fields to add to the filter's configuration, or to replace in it.
     pub filter: Value,
+    /// A listener for connections.
+    pub tcp: Option<TcpListenerOptions>,
+    /// Whether the process sends its last reports when it drains and ends.
+    pub bootstrap_extension: bool,
     /// Where it writes a line of JSON for each request.
     pub access_log: Option<PathBuf>,
 }
@@ -109,18 +124,22 @@ pub struct EnvoyOptions {
 impl EnvoyOptions {
     /// Envoy's bootstrap document.
     pub fn bootstrap(&self) -> Value {
-        let listeners: Vec<Value> =
+        let mut listeners: Vec<Value> =
             self.listeners.iter().map(|options| self.listener(options)).collect();
+        listeners.extend(self.tcp.as_ref().map(|options| self.tcp_listener(options)));
         let mut clusters = vec![mixer_cluster(self.mixer)];
         clusters
             .extend(self.versions.iter().map(|one| cluster(&cluster_of(one.name), one.address)));
+        clusters.extend(self.tcp.as_ref().map(|tcp| cluster("tcp", tcp.upstream)));
         clusters.extend(self.zipkin.map(|address| cluster("zipkin", address)));
         // Envoy's own spans are of a service of this name.
         let beside = match self.direction {
             Direction::Inbound => "greeter",
             Direction::Outbound => "shop",
         };
+        let extensions = self.bootstrap_extension.then(|| self.extension());
         json!({
+            "bootstrap_extensions": extensions.into_iter().collect::<Vec<_>>(),
             "node": {
                 "id": format!("sidecar~127.0.0.1~{beside}.default~default.svc.cluster.local"),
                 "cluster": beside,
@@ -154,6 +173,52 @@ impl EnvoyOptions {
                     "typed_config": manager,
                 }],
             }],
+        })
+    }
+
+    fn tcp_listener(&self, options: &TcpListenerOptions) -> Value {
+        let mut config = json!({
+            "mixer_cluster": "mixer",
+            "direction": self.direction.name(),
+            "attributes": attributes(),
+        });
+        if let (Some(config), Some(more)) = (config.as_object_mut(), options.filter.as_object()) {
+            config.extend(more.clone());
+        }
+        json!({
+            "name": "tcp",
+            "address": socket(options.address),
+            "filter_chains": [{ "filters": [
+                {
+                    "name": "envoy.filters.network.dynamic_modules",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
+                        "dynamic_module_config": self.module(),
+                        "filter_name": FILTER,
+                        "filter_config": structure(&config),
+                    },
+                },
+                {
+                    "name": "envoy.filters.network.tcp_proxy",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                        "stat_prefix": "tcp",
+                        "cluster": "tcp",
+                    },
+                },
+            ]}],
+        })
+    }
+
+    fn extension(&self) -> Value {
+        json!({
+            "name": "envoy.bootstrap.dynamic_modules",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension",
+                "dynamic_module_config": self.module(),
+                "extension_name": FILTER,
+                "extension_config": structure(&json!({ "mixer_cluster": "mixer" })),
+            },
         })
     }
 

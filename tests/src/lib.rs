@@ -41,7 +41,9 @@ mod zipkin;
 
 pub use chromium::Chromium;
 pub use envoy::{Envoy, WORKERS, validate_envoy};
-pub use envoy_config::{Direction, EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion};
+pub use envoy_config::{
+    Direction, EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion, TcpListenerOptions,
+};
 pub use etcd::{Etcd, EtcdWrite};
 pub use example_adapter::{ExampleAdapter, build as build_adapter, test_adapter};
 pub use fluent_server::{FluentEntry, FluentLogin, FluentServer};

@@ -114,6 +114,26 @@ impl Mesh {
         self.envoy()?.listener(fail_policy.listener())
     }
 
+    /// Where the sidecar takes connections.
+    ///
+    /// # Errors
+    /// When it takes none.
+    pub fn tcp(&self) -> Result<SocketAddr> {
+        self.envoy_options
+            .tcp
+            .as_ref()
+            .map(|tcp| tcp.address)
+            .context("the mesh has no TCP listener")
+    }
+
+    /// Asks the sidecar to end and waits until it has.
+    ///
+    /// # Errors
+    /// When it was stopped before, or does not end.
+    pub fn terminate_envoy(&mut self) -> Result<()> {
+        self.envoy.take().context("the sidecar was stopped")?.terminate(GRACE)
+    }
+
     /// Opens a connection to the sidecar. Connections that are open together are spread evenly over its
     /// workers.
     ///
@@ -156,6 +176,8 @@ impl Mesh {
                 "destination.service.namespace": text("default"),
             }}),
             access_log: None,
+            tcp: None,
+            bootstrap_extension: false,
             ..self.envoy_options.clone()
         };
         let envoy = Envoy::start(&self.layout, options, &self.folder.join("client"))?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Direction, EnvoyOptions, FailPolicy, Greeter, Layout, ListenerOptions, Mesh, Mixer,
-    MixerOptions, ServiceVersion, free_address,
+    MixerOptions, ServiceVersion, TcpListenerOptions, free_address,
 };
 
 /// What a mesh is made of.
@@ -20,6 +20,8 @@ pub struct MeshOptions {
     zipkin: Option<SocketAddr>,
     v2_percent: u32,
     filter: Value,
+    tcp: Option<TcpListenerOptions>,
+    bootstrap_extension: bool,
 }
 
 /// Where a mesh's Envoy listens.
@@ -46,6 +48,8 @@ impl MeshOptions {
             zipkin: None,
             v2_percent: 0,
             filter: json!({}),
+            tcp: None,
+            bootstrap_extension: false,
         })
     }
 
@@ -64,6 +68,21 @@ impl MeshOptions {
     /// Fields to add to the configuration of the sidecar's filter, or to replace in it.
     pub fn filter(&mut self, fields: Value) -> &mut Self {
         self.filter = fields;
+        self
+    }
+
+    /// Has the sidecar take connections for `upstream` as well, with these fields of its network filter.
+    ///
+    /// # Errors
+    /// When there are no free ports.
+    pub fn tcp(&mut self, upstream: SocketAddr, filter: Value) -> Result<&mut Self> {
+        self.tcp = Some(TcpListenerOptions { address: free_address()?, upstream, filter });
+        Ok(self)
+    }
+
+    /// Has the sidecar send its last reports when it drains and ends.
+    pub fn bootstrap_extension(&mut self) -> &mut Self {
+        self.bootstrap_extension = true;
         self
     }
 
@@ -132,6 +151,8 @@ impl MeshOptions {
             zipkin: self.zipkin,
             direction: Direction::Inbound,
             filter: self.filter.clone(),
+            tcp: self.tcp.clone(),
+            bootstrap_extension: self.bootstrap_extension,
             access_log: Some(self.folder.join("envoy_access.log")),
         })
     }

@@ -6,6 +6,7 @@
 mod address;
 mod carried;
 mod claims;
+mod connection;
 mod flags;
 mod forwarded;
 mod headers;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use carried::Carried;
 pub use claims::{Claims, Token, TokenSource};
+pub use connection::{ConnectionBag, Traffic};
 pub use forwarded::{FORWARDED_ATTRIBUTES, Forwarded, forward};
 pub use headers::HeaderMap;
 pub use query::QueryParameters;

@@ -41,6 +41,9 @@ enum Field {
     SourceUser,
     DestinationPrincipal,
     Protocol,
+    ConnectionId,
+    ConnectionEvent,
+    ContextTime,
     AuthPrincipal,
     AuthAudiences,
     AuthPresenter,
@@ -48,7 +51,7 @@ enum Field {
     AuthRawClaims,
 }
 
-const FIELDS: [(&str, Field); 27] = [
+const FIELDS: [(&str, Field); 30] = [
     ("request.headers", Field::Headers),
     ("request.id", Field::Id),
     ("request.path", Field::Path),
@@ -71,6 +74,9 @@ const FIELDS: [(&str, Field); 27] = [
     ("source.user", Field::SourceUser),
     ("destination.principal", Field::DestinationPrincipal),
     ("context.protocol", Field::Protocol),
+    ("connection.id", Field::ConnectionId),
+    ("connection.event", Field::ConnectionEvent),
+    ("context.time", Field::ContextTime),
     ("request.auth.principal", Field::AuthPrincipal),
     ("request.auth.audiences", Field::AuthAudiences),
     ("request.auth.presenter", Field::AuthPresenter),
@@ -106,6 +112,7 @@ pub struct RequestBag<'h, H> {
     statics: &'h Statics,
     started: Timestamp,
     original: Option<Original<'h>>,
+    event: &'static str,
     carried: Option<&'h Carried>,
     headers: OnceCell<HeaderMap<'h>>,
     path: OnceCell<Cow<'h, str>>,
@@ -136,6 +143,7 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
             statics,
             started,
             original: None,
+            event: "open",
             carried: None,
             headers: OnceCell::new(),
             path: OnceCell::new(),
@@ -155,6 +163,13 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
     #[must_use]
     pub fn with_original(mut self, original: Original<'h>) -> Self {
         self.original = Some(original);
+        self
+    }
+
+    /// The bag of a connection to which `event` happens, which else is `open`.
+    #[must_use]
+    pub fn with_event(mut self, event: &'static str) -> Self {
+        self.event = event;
         self
     }
 
@@ -249,6 +264,10 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
     }
 
     fn field(&self, field: Field) -> Option<Value<'_>> {
+        let connection = self.host.connection();
+        if connection.is_some() && field.is_of_requests() {
+            return None;
+        }
         let value = match field {
             Field::Headers => Value::StringMap(self.headers()),
             Field::Id => Value::String(self.header("x-request-id")?),
@@ -285,7 +304,17 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
             Field::DestinationPrincipal => {
                 Value::String(self.principal(&self.local_uri, StreamText::LocalUri)?)
             }
+            Field::Protocol if connection.is_some() => Value::String("tcp"),
             Field::Protocol => Value::String(self.protocol()),
+            Field::ConnectionId => Value::String(connection?),
+            Field::ConnectionEvent => {
+                connection?;
+                Value::String(self.event)
+            }
+            Field::ContextTime => {
+                connection?;
+                Value::Timestamp(self.started)
+            }
             Field::AuthPrincipal => Value::String(self.claims()?.principal.as_deref()?),
             Field::AuthAudiences => Value::String(self.claims()?.audiences.as_deref()?),
             Field::AuthPresenter => Value::String(self.claims()?.presenter.as_deref()?),
@@ -310,6 +339,24 @@ impl Field {
                 INDEX.names.iter().find(|(known, _)| known == name).map(|(_, field)| *field)
             }
         }
+    }
+
+    /// Whether only requests have it.
+    fn is_of_requests(self) -> bool {
+        matches!(
+            self,
+            Self::Headers
+                | Self::Id
+                | Self::Path
+                | Self::UrlPath
+                | Self::QueryParameters
+                | Self::Host
+                | Self::Method
+                | Self::Scheme
+                | Self::UserAgent
+                | Self::Referer
+                | Self::Time
+        )
     }
 
     /// Whether what configuration states wins over what the connection shows.

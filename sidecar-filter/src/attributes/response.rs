@@ -31,6 +31,22 @@ pub struct Refused {
     pub message: std::rc::Rc<str>,
 }
 
+impl CheckOutcome {
+    pub(super) fn each(&self, f: &mut dyn FnMut(&AttributeName, Value<'_>)) {
+        let names = &*NAMES;
+        if let Some(refusal) = &self.refusal {
+            f(&names.error_code, Value::Int64(refusal.code.into()));
+            f(&names.error_message, Value::String(&refusal.message));
+        }
+        if let Some(hit) = self.cache_hit {
+            f(&names.cache_hit, Value::Bool(hit));
+        }
+        if let Some(hit) = self.quota_hit {
+            f(&names.quota_hit, Value::Bool(hit));
+        }
+    }
+}
+
 /// The attributes of a request that has been served, for its report.
 pub struct ServedBag<'b, 'h, H> {
     request: &'b RequestBag<'h, H>,
@@ -127,26 +143,12 @@ impl<'b, 'h, H: StreamHost> ServedBag<'b, 'h, H> {
         flags::proxy_error_code(flags, &mut error_code);
         f(&names.proxy_error_code, Value::String(&error_code));
     }
-
-    fn each_of_check(&self, f: &mut dyn FnMut(&AttributeName, Value<'_>)) {
-        let names = &*NAMES;
-        if let Some(refusal) = &self.check.refusal {
-            f(&names.error_code, Value::Int64(refusal.code.into()));
-            f(&names.error_message, Value::String(&refusal.message));
-        }
-        if let Some(hit) = self.check.cache_hit {
-            f(&names.cache_hit, Value::Bool(hit));
-        }
-        if let Some(hit) = self.check.quota_hit {
-            f(&names.quota_hit, Value::Bool(hit));
-        }
-    }
 }
 
 impl<H: StreamHost> EachAttribute for ServedBag<'_, '_, H> {
     fn each(&self, f: &mut dyn FnMut(&AttributeName, Value<'_>)) {
         self.request.each(f);
         self.each_of_response(f);
-        self.each_of_check(f);
+        self.check.each(f);
     }
 }

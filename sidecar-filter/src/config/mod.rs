@@ -35,6 +35,9 @@ pub const DEFAULT_REPORT_BATCH_ENTRIES: usize = 100;
 /// How long a report waits for more requests; the old proxy's number.
 pub const DEFAULT_REPORT_BATCH_TIME: Duration = Duration::from_secs(1);
 
+/// How often a connection that lasts is reported; the old proxy's number.
+pub const DEFAULT_REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// The configuration of the filter on one listener.
 ///
 /// | field | default | meaning |
@@ -95,6 +98,9 @@ pub struct Settings {
     pub check: Switch,
     /// See the table.
     pub report: Switch,
+    /// How often a connection that lasts is reported: `report_interval` of a network filter's
+    /// configuration, which has no `dynamic_metadata`.
+    pub report_interval: Duration,
 }
 
 /// What one route says differently: `disable_check`, `disable_report`, `fail_policy`, `quota_specs`,
@@ -270,6 +276,7 @@ impl Default for Settings {
             dynamic_metadata: NoteWhen::Refused,
             check: Switch::On,
             report: Switch::On,
+            report_interval: DEFAULT_REPORT_INTERVAL,
         }
     }
 }

@@ -23,9 +23,26 @@ const NOTES: &[(&str, NoteWhen)] =
 /// By this attribute Mixer chooses between the namespaces of both ends.
 const REPORTER_KIND: &str = "context.reporter.kind";
 
+/// What is checked.
+#[derive(Clone, Copy)]
+enum Layer {
+    Requests,
+    Connections,
+}
+
 impl Settings {
     /// Reads the configuration of a listener. Empty bytes mean all defaults.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
+        Self::parse_for(Layer::Requests, json)
+    }
+
+    /// Reads the configuration of a listener whose connections are checked, each by itself: the same
+    /// fields but for `dynamic_metadata`, and `report_interval` (a second to an hour).
+    pub fn parse_tcp(json: &[u8]) -> Result<Self, ConfigError> {
+        Self::parse_for(Layer::Connections, json)
+    }
+
+    fn parse_for(layer: Layer, json: &[u8]) -> Result<Self, ConfigError> {
         let mut settings = Self::default();
         parse_object(json, |fields| {
             let mut direction = None;
@@ -58,12 +75,22 @@ impl Settings {
                 .read("report_batch_time", |v| duration(v, Duration::from_millis(10), MINUTE))
                 .put(&mut settings.report_batch_time);
             fields.read("quota_specs", quota_specs).put(&mut settings.quotas);
-            settings.trust = trust(fields);
-            fields.read("forward_attributes", self::attributes).put(&mut settings.forward);
-            settings.token = token(fields);
-            fields
-                .read("dynamic_metadata", |v| one_of(v, NOTES))
-                .put(&mut settings.dynamic_metadata);
+            match layer {
+                Layer::Requests => {
+                    settings.trust = trust(fields);
+                    fields.read("forward_attributes", self::attributes).put(&mut settings.forward);
+                    settings.token = token(fields);
+                    fields
+                        .read("dynamic_metadata", |v| one_of(v, NOTES))
+                        .put(&mut settings.dynamic_metadata);
+                }
+                Layer::Connections => {
+                    settings.dynamic_metadata = NoteWhen::Never;
+                    fields
+                        .read("report_interval", |v| duration(v, Duration::from_secs(1), HOUR))
+                        .put(&mut settings.report_interval);
+                }
+            }
             fields.read("disable_check", switch).put(&mut settings.check);
             fields.read("disable_report", switch).put(&mut settings.report);
             for (name, value) in attributes.iter().flat_map(AttributeBag::iter) {

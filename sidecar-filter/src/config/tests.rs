@@ -114,6 +114,7 @@ fn every_field_is_read() {
         dynamic_metadata: NoteWhen::Always,
         check: Switch::Off,
         report: Switch::On,
+        report_interval: DEFAULT_REPORT_INTERVAL,
     };
     assert_eq!(Settings::parse(json.as_bytes()), Ok(expected));
 }

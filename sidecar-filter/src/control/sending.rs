@@ -48,9 +48,12 @@ impl Control {
             let mut state = self.state.borrow_mut();
             let wait = state.members.last().map(|m| m.config.settings().report_batch_time);
             // A run that comes a little early would else put the flush off by a whole interval.
-            let due = wait.is_none_or(|wait| now.since(state.flushed) >= wait / 10 * 9);
+            let due = match (wait, state.flushed) {
+                (Some(wait), Some(flushed)) => now.since(flushed) >= wait / 10 * 9,
+                _ => true,
+            };
             if due {
-                state.flushed = now;
+                state.flushed = Some(now);
             }
             due
         };

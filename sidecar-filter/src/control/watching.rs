@@ -46,7 +46,7 @@ impl Control {
         let member = {
             let state = self.state.borrow();
             match (&state.watch, state.members.last()) {
-                (Watch::Waiting { until }, Some(member)) if now >= *until => {
+                (Watch::Waiting { until }, Some(member)) if member.watches && now >= *until => {
                     (member.config.id(), Rc::clone(&member.host))
                 }
                 _ => return,

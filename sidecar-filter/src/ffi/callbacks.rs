@@ -3,46 +3,34 @@ use std::sync::OnceLock;
 
 use super::abi::{EnvoyBuffer, EnvoyHeader, EnvoyPtr, ModuleBuffer, ModuleHeader, ModulePtr};
 
-/// The callbacks of the running Envoy, looked up once when the module is loaded.
-///
-/// None is linked: an undefined symbol would keep the file from loading into an Envoy that lacks it
-/// and from linking into tests. A call costs one indirect jump.
-static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();
-
-impl Callbacks {
-    /// The callbacks, once [`load`](Self::load) has succeeded.
-    pub(super) fn loaded() -> Option<&'static Self> {
-        CALLBACKS.get()
-    }
-
-    /// Uses these callbacks in the tests of this process.
-    #[cfg(test)]
-    pub(super) fn install(callbacks: Self) {
-        let _ = CALLBACKS.set(callbacks);
-    }
-
-    /// Looks up the callbacks; the error is the name of a required one that Envoy lacks.
-    pub(super) fn load() -> Result<&'static Self, &'static CStr> {
-        if let Some(loaded) = CALLBACKS.get() {
-            return Ok(loaded);
-        }
-        let resolved = Self::resolve()?;
-        Ok(CALLBACKS.get_or_init(|| resolved))
-    }
-}
-
 macro_rules! callbacks {
     (
+        $(#[$doc:meta])* $table:ident in $place:ident;
         required { $($name:ident($($arg:ty),*) $(-> $ret:ty)?;)* }
         optional { $($newer:ident($($newer_arg:ty),*) $(-> $newer_ret:ty)?;)* }
     ) => {
-        /// One function pointer for each callback that the filter uses.
-        pub(super) struct Callbacks {
+        $(#[$doc])*
+        pub(super) struct $table {
             $(pub(super) $name: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)*
             $(pub(super) $newer: Option<unsafe extern "C" fn($($newer_arg),*) $(-> $newer_ret)?>,)*
         }
 
-        impl Callbacks {
+        /// Looked up once, when they are first needed.
+        ///
+        /// None is linked: an undefined symbol would keep the file from loading into an Envoy that
+        /// lacks it and from linking into tests. A call costs one indirect jump.
+        static $place: OnceLock<$table> = OnceLock::new();
+
+        impl $table {
+            /// Looks up the callbacks; the error is the name of a required one that Envoy lacks.
+            pub(super) fn load() -> Result<&'static Self, &'static CStr> {
+                if let Some(loaded) = $place.get() {
+                    return Ok(loaded);
+                }
+                let resolved = Self::resolve()?;
+                Ok($place.get_or_init(|| resolved))
+            }
+
             pub(super) fn resolve() -> Result<Self, &'static CStr> {
                 Ok(Self {
                     $($name: {
@@ -70,6 +58,8 @@ macro_rules! callbacks {
 
 // Signatures and the Envoy versions that have them: docs of the dynamic module ABI v0.2.0.
 callbacks! {
+    /// One function pointer for each callback that the filter uses.
+    Callbacks in CALLBACKS;
     required {
         log(u32, ModuleBuffer);
         is_validation_mode() -> bool;
@@ -113,6 +103,66 @@ callbacks! {
         http_span_get_span_id(*mut c_void, *mut EnvoyBuffer) -> bool;
         // Since 1.40.
         http_get_downstream_direct_remote_address(EnvoyPtr, *mut EnvoyBuffer) -> bool;
+    }
+}
+
+callbacks! {
+    /// What the filter of connections uses besides.
+    NetworkCallbacks in NETWORK;
+    required {
+        network_filter_get_remote_address(EnvoyPtr, *mut EnvoyBuffer, *mut u32) -> bool;
+        network_filter_get_direct_remote_address(EnvoyPtr, *mut EnvoyBuffer, *mut u32) -> bool;
+        network_filter_get_local_address(EnvoyPtr, *mut EnvoyBuffer, *mut u32) -> bool;
+        network_filter_get_requested_server_name(EnvoyPtr, *mut EnvoyBuffer) -> bool;
+        network_filter_is_ssl(EnvoyPtr) -> bool;
+        network_filter_get_ssl_uri_sans_size(EnvoyPtr) -> usize;
+        network_filter_get_ssl_uri_sans(EnvoyPtr, *mut EnvoyBuffer) -> bool;
+        network_filter_get_ssl_subject(EnvoyPtr, *mut EnvoyBuffer) -> bool;
+        network_filter_continue_reading(EnvoyPtr);
+        network_filter_close_with_details(EnvoyPtr, u32, ModuleBuffer);
+        network_filter_read_disable(EnvoyPtr, bool) -> u32;
+        network_filter_http_callout(EnvoyPtr, *mut u64, ModuleBuffer, *mut ModuleHeader, usize, ModuleBuffer, u64) -> u32;
+        network_filter_scheduler_new(EnvoyPtr) -> *mut c_void;
+        network_filter_scheduler_commit(*mut c_void, u64);
+        network_filter_scheduler_delete(*mut c_void);
+        network_filter_config_define_counter(EnvoyPtr, ModuleBuffer, *mut usize) -> u32;
+        network_filter_increment_counter(EnvoyPtr, usize, u64) -> u32;
+    }
+    optional {
+        // Since 1.39. Without them there is no `destination.principal` nor `context.proxy_error_code`.
+        network_filter_get_attribute_string(EnvoyPtr, u32, *mut EnvoyBuffer) -> bool;
+        network_filter_get_attribute_int(EnvoyPtr, u32, *mut u64) -> bool;
+    }
+}
+
+callbacks! {
+    /// What the bootstrap extension uses besides.
+    BootstrapCallbacks in BOOTSTRAP;
+    required {
+        bootstrap_extension_config_signal_init_complete(EnvoyPtr);
+        bootstrap_extension_http_callout(EnvoyPtr, *mut u64, ModuleBuffer, *mut ModuleHeader, usize, ModuleBuffer, u64) -> u32;
+        bootstrap_extension_config_scheduler_new(EnvoyPtr) -> *mut c_void;
+        bootstrap_extension_config_scheduler_commit(*mut c_void, u64);
+        bootstrap_extension_config_scheduler_delete(*mut c_void);
+    }
+    optional {
+        // Which version first had these is not known; without them what the extension sends is not
+        // counted.
+        bootstrap_extension_config_define_counter(EnvoyPtr, ModuleBuffer, *mut ModuleBuffer, usize, *mut usize) -> u32;
+        bootstrap_extension_config_increment_counter(EnvoyPtr, usize, *mut ModuleBuffer, usize, u64) -> u32;
+    }
+}
+
+impl Callbacks {
+    /// The callbacks, once [`load`](Self::load) has succeeded.
+    pub(super) fn loaded() -> Option<&'static Self> {
+        CALLBACKS.get()
+    }
+
+    /// Uses these callbacks in the tests of this process.
+    #[cfg(test)]
+    pub(super) fn install(callbacks: Self) {
+        let _ = CALLBACKS.set(callbacks);
     }
 }
 

@@ -23,11 +23,13 @@ pub(super) struct ModuleConfig {
 
 /// Why a configuration was not made.
 #[derive(Debug, thiserror::Error)]
-enum NewConfigError {
+pub(super) enum NewConfigError {
     #[error(transparent)]
     Settings(#[from] ConfigError),
     #[error("Envoy refused to define the statistics of the filter")]
     Statistics,
+    #[error("this Envoy does not export {}", .0.to_string_lossy())]
+    Callback(&'static std::ffi::CStr),
     #[error("the thread that paces the watch and reports did not start")]
     Ticker(#[source] std::io::Error),
 }
@@ -250,7 +252,7 @@ pub(super) unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_
     }
 }
 
-fn refuse(callbacks: &Callbacks, what: &str, error: &dyn std::error::Error) {
+pub(super) fn refuse(callbacks: &Callbacks, what: &str, error: &dyn std::error::Error) {
     let mut line = format!("mixmesh: {what} is refused: {error}");
     let mut source = error.source();
     while let Some(cause) = source {

@@ -461,6 +461,51 @@ type StartCall = unsafe extern "C" fn(
     u64,
 ) -> u32;
 
+/// What a network filter and a bootstrap extension start a buffered call by.
+pub(super) type StartCallout = unsafe extern "C" fn(
+    EnvoyPtr,
+    *mut u64,
+    ModuleBuffer,
+    *mut ModuleHeader,
+    usize,
+    ModuleBuffer,
+    u64,
+) -> u32;
+
+/// Starts a call whose answer comes in one piece.
+///
+/// # Safety
+/// `owner` is alive, fits `start`, and this is its thread.
+pub(super) unsafe fn start_callout(
+    start: StartCallout,
+    owner: EnvoyPtr,
+    call: &OutboundCall<'_>,
+) -> Result<CallId, StartFailure> {
+    let mut headers: SmallVec<[ModuleHeader; 16]> =
+        call.headers.iter().map(|(name, value)| ModuleHeader::new(name, value)).collect();
+    let timeout_ms = call
+        .timeout
+        .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
+    let mut id = 0;
+    // SAFETY: the caller's promise; all buffers outlive the call and Envoy copies them.
+    let result = unsafe {
+        start(
+            owner,
+            &raw mut id,
+            call.cluster.into(),
+            headers.as_mut_ptr(),
+            headers.len(),
+            call.body.into(),
+            timeout_ms,
+        )
+    };
+    match result {
+        start_result::SUCCESS => Ok(CallId(id)),
+        start_result::CLUSTER_NOT_FOUND => Err(StartFailure::NoCluster),
+        _ => Err(StartFailure::NoHost),
+    }
+}
+
 /// Starts a call whose sending half ends with its body.
 ///
 /// # Safety

@@ -13,9 +13,12 @@
 #![allow(unsafe_code, reason = "this module is the border to Envoy's C ABI; see above")]
 
 mod abi;
+mod bootstrap_hooks;
 mod callbacks;
 mod config_hooks;
 mod host;
+mod network_hooks;
+mod network_host;
 mod stream_hooks;
 #[cfg(test)]
 mod tests;

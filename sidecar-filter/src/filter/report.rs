@@ -28,26 +28,10 @@ impl Filter {
         }
         let served = ServedBag::new(host, &bag, &state.check, wall, duration);
         let full = self.site.config.settings().report_batch_entries;
-        let worker = &self.site.worker;
-        let reports = &worker.mixer().reports;
-        reports.add_pending(1);
-        host.count(Counter::Reports, 1);
-        let pushed = worker.reports.push(&served, full);
-        let mut dropped = u64::from(!pushed.taken);
-        let closed = !pushed.closed.is_empty();
-        for batch in pushed.closed {
-            dropped += reports.queue(batch).err().map_or(0, |batch| batch.requests);
-        }
+        self.site.worker.report(host, &served, full);
         let token = state.begun.as_ref().and_then(|begun| begun.carried.as_ref()?.token.as_ref());
         if token.is_some_and(Token::is_malformed) {
             host.count(Counter::TokensMalformed, 1);
-        }
-        if dropped > 0 {
-            host.count(Counter::ReportsDropped, dropped);
-            reports.settle(dropped);
-        }
-        if closed {
-            worker.mixer().bell.ring();
         }
     }
 }

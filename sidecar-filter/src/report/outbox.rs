@@ -23,6 +23,7 @@ pub struct Reports {
     slots: Mutex<Vec<Weak<ReportSlot>>>,
     full: AtomicBool,
     pending: AtomicU64,
+    has_sender: AtomicBool,
 }
 
 impl Reports {
@@ -64,6 +65,21 @@ impl Reports {
     /// Whether a batch that is closed now would be dropped.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+
+    /// Says whether anybody sends what is queued.
+    pub fn set_sender(&self, there: bool) {
+        self.has_sender.store(there, Ordering::Relaxed);
+    }
+
+    /// Whether anybody sends what is queued.
+    pub fn has_sender(&self) -> bool {
+        self.has_sender.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.queue).is_empty()
     }
 
     /// Notes requests that are now pending.

@@ -34,6 +34,7 @@ mod soak;
 mod spans;
 mod statsd;
 mod stock_envoy;
+mod tcp;
 mod tools;
 mod verdicts;
 mod workloads;

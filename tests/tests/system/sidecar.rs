@@ -26,6 +26,8 @@ fn options(filter: Value) -> Result<EnvoyOptions> {
         zipkin: Some(address(9411)),
         direction: Direction::Inbound,
         filter,
+        tcp: None,
+        bootstrap_extension: false,
         access_log: None,
     })
 }

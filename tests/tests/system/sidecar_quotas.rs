@@ -78,9 +78,6 @@ fn an_exhausted_quota_is_told_to_the_client_and_the_log() -> Result<()> {
     let answers = answers.collect::<Result<Vec<_>>>()?;
     let answer = answers.iter().find(|answer| answer.status != 200).context("none was limited")?;
     assert_eq!(answer.status, 429);
-    assert_eq!(
-        answer.text(),
-        "RESOURCE_EXHAUSTED:Quota is exhausted for: requestcount"
-    );
+    assert_eq!(answer.text(), "RESOURCE_EXHAUSTED:Quota is exhausted for: requestcount");
     Ok(())
 }
