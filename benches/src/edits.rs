@@ -102,7 +102,7 @@ pub(crate) fn run(effort: &Effort, json: Option<File>) -> Result<()> {
 /// Builds one policy after the other.
 pub(crate) struct Editor {
     builder: PolicyBuilder,
-    pub(crate) metrics: Metrics,
+    metrics: Metrics,
     revision: u64,
 }
 

@@ -100,7 +100,9 @@ fn warm_up(proxy: &Proxy, load: &Load) -> Result<()> {
             Ok(())
         })?;
     }
-    open_loop::run(proxy.address, load, &|n| proxy.variant.user(0, n)).map(drop)
+    open_loop::run(proxy.address, load, &|n| proxy.variant.user(0, n))
+        .map(drop)
+        .with_context(|| format!("the first requests through {}", proxy.variant.name()))
 }
 
 fn take(proxy: &Proxy, mixer: &Mixer, load: &Load, turn: u32) -> Result<Turn> {
