@@ -1,68 +1,70 @@
-//! What a call of each adapter costs in the host, by the cases of its folder, and how long a Mixer that
-//! uses all adapters takes to start when they are compiled already.
+//! What a call of each adapter costs in the host and as native code, and how long a Mixer that uses all
+//! adapters takes to start when they are compiled already.
 //!
-//! Calls are measured by `meshctl adapter bench`, as an author would; aims are those of an adapter in
-//! Rust. The first start fills the compile cache, the others are measured.
+//! The component's calls are those of the adapter's `bench.yaml`, measured by `meshctl adapter bench`, as
+//! an author would; the native ones are those of its `src/bench.rs`. The two take turns, and the figure is
+//! the median of the turns: a machine changes its speed. The ratio is the price of the sandbox: the border
+//! between host and component, and code that is checked. Aims are those of an adapter in Rust.
+
+mod figure;
+mod native;
+mod start;
 
 use std::fs;
 use std::io::Write;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use testbed::{Layout, Mixer, MixerOptions, http};
+use serde_json::json;
+use testbed::Layout;
 
+use self::figure::{Figure, Row};
+use self::native::Natives;
 use crate::effort::Effort;
-
-/// Nanoseconds an element may cost in a batch of 100, or a check alone.
-const METRIC: f64 = 600.0;
-const LOG_ENTRY: f64 = 2_000.0;
-const CHECK: f64 = 3_000.0;
 
 /// Milliseconds until Mixer is ready with all adapters.
 const START_MILLIS: f64 = 300.0;
 
-/// A handler of every adapter, with the parameters that it cannot do without.
-const HANDLERS: [(&str, &str); 14] = [
-    ("authz", "{}"),
-    ("denier", "{}"),
-    ("fluentd", "{ address: '127.0.0.1:9' }"),
-    ("keyval", "{}"),
-    ("kubernetesenv", "{}"),
-    ("listchecker", "{}"),
-    ("memquota", "{}"),
-    ("noop", "{}"),
-    ("opa", "{ policy: ['package p\n\nallow = true'], checkMethod: data.p.allow }"),
-    ("otlp", "{ endpoint: 'http://127.0.0.1:9' }"),
-    ("prometheus", "{}"),
-    ("statsd", "{ address: '127.0.0.1:9' }"),
-    ("stdio", "{}"),
-    ("zipkin", "{ url: 'http://127.0.0.1:9', sample_probability: 1 }"),
-];
+/// In `adapters/`, but none of ours.
+const OTHERS: [&str; 2] = ["sdk", "testing"];
 
 /// Measures and prints them; writes them to `json` as well.
 ///
 /// # Errors
-/// When an adapter has no component, one of its cases cannot be called, or Mixer does not start.
+/// When an adapter has no component or no figures, one of its calls fails, or Mixer does not start.
 pub(crate) fn run(effort: &Effort, json: Option<fs::File>) -> Result<()> {
     let layout = Layout::of_checkout();
-    let millis = if effort.is_believable { 1000 } else { 5 };
+    let (turns, millis, starts) = if effort.is_believable { (5, 200, 9) } else { (1, 5, 1) };
+    let adapters = adapters(&layout)?;
+    let natives = Natives::build(&layout, &adapters, effort.is_believable)?;
     let mut figures = Vec::new();
-    println!("{:<14} {:<48} {:>5} {:>12} {:>8}", "adapter", "call", "batch", "ns each", "aim");
-    for adapter in adapters_with_cases(&layout)? {
-        for figure in calls_of(&layout, &adapter, millis)? {
-            print(&adapter, &figure)?;
-            figures.push(figure);
+    Row::print_head();
+    for adapter in adapters {
+        let (mut component, mut native) = (Vec::new(), Vec::new());
+        for _ in 0..turns {
+            component.push(of_component(&layout, &adapter, millis)?);
+            native.push(natives.measure(&adapter, millis)?);
+        }
+        for row in Row::of(&adapter, &component, &native)? {
+            row.print(effort.is_believable);
+            figures.push(row.json());
         }
     }
-    let starts = if effort.is_believable { 5 } else { 1 };
-    let start = start_of_mixer(&layout, starts)?.as_secs_f64() * 1e3;
+    let times = start::measure(&layout, starts)?;
+    let millis: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+    let (median, least, most) = (millis[starts / 2], millis[0], millis[starts - 1]);
     println!(
-        "mixer ready with {} adapters compiled: {start:.0} ms (aim {START_MILLIS:.0})",
-        HANDLERS.len()
+        "mixer ready with {} adapters compiled: {median:.0} ms, {least:.0} … {most:.0} (aim {START_MILLIS:.0})",
+        start::ADAPTERS
     );
-    figures.push(json!({ "adapter": "all", "call": "start of mixer", "ms": start }));
+    figures.push(json!({
+        "adapter": "all",
+        "call": "start of mixer",
+        "ms": median,
+        "least": least,
+        "most": most,
+        "aim": START_MILLIS,
+    }));
     if let Some(mut file) = json {
         serde_json::to_writer_pretty(&file, &figures).context("write the figures")?;
         file.write_all(b"\n").context("write the figures")?;
@@ -70,87 +72,36 @@ pub(crate) fn run(effort: &Effort, json: Option<fs::File>) -> Result<()> {
     Ok(())
 }
 
-/// The folders of adapters that have cases, sorted.
-fn adapters_with_cases(layout: &Layout) -> Result<Vec<String>> {
+/// The folders of our adapters, sorted.
+fn adapters(layout: &Layout) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(layout.root().join("adapters"))? {
-        let folder = entry?.path();
-        if folder.join("cases.yaml").exists() {
-            let name = folder.file_name().context("a folder has a name")?;
-            names.push(name.to_string_lossy().into_owned());
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_dir() && !OTHERS.contains(&name.as_str()) {
+            names.push(name);
         }
     }
-    ensure!(!names.is_empty(), "no adapter has cases");
+    ensure!(
+        names.len() == start::ADAPTERS,
+        "adapters/ has {} adapters, and Mixer is started with {}: {names:?}",
+        names.len(),
+        start::ADAPTERS
+    );
     names.sort();
     Ok(names)
 }
 
-fn calls_of(layout: &Layout, adapter: &str, millis: u32) -> Result<Vec<Value>> {
+fn of_component(layout: &Layout, adapter: &str, millis: u64) -> Result<Vec<Figure>> {
+    let calls = layout.root().join("adapters").join(adapter).join("bench.yaml");
+    ensure!(calls.is_file(), "{} is missing: what is to be measured?", calls.display());
     let output = Command::new(layout.binary("meshctl")?)
         .args(["adapter", "bench", "-o", "json", "--millis", &millis.to_string()])
         .arg(layout.adapters().join(format!("{adapter}.wasm")))
         .arg("--cases")
-        .arg(layout.root().join("adapters").join(adapter).join("cases.yaml"))
+        .arg(calls)
         .output()?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "meshctl adapter bench {adapter}: {error}");
-    let figure = |line: &str| -> Result<Value> {
-        let mut figure: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
-        figure["adapter"] = adapter.into();
-        Ok(figure)
-    };
-    String::from_utf8(output.stdout)?.lines().map(figure).collect()
-}
-
-fn print(adapter: &str, figure: &Value) -> Result<()> {
-    let call = figure["call"].as_str().context("a figure says which call it is of")?;
-    let each = figure["ns_per_element"].as_f64().context("a figure has a time")?;
-    let batch = figure["batch"].as_u64().context("a figure says the batch")?;
-    let template = figure["template"].as_str().context("a figure says the template")?;
-    let aim = match aim(template, batch) {
-        None => String::new(),
-        Some(aim) if each <= aim => format!("{aim:.0} ✓"),
-        Some(aim) => format!("{aim:.0} ✗"),
-    };
-    println!("{adapter:<14} {call:<48} {batch:>5} {each:>12.0} {aim:>8}");
-    Ok(())
-}
-
-/// The aim of a call for this template.
-fn aim(template: &str, batch: u64) -> Option<f64> {
-    match (template, batch) {
-        ("metric", 100) => Some(METRIC),
-        ("logentry" | "tracespan", 100) => Some(LOG_ENTRY),
-        ("checknothing" | "listentry" | "apikey" | "authorization" | "keyval", 1) => Some(CHECK),
-        _ => None,
-    }
-}
-
-/// The median time from starting the program to its being ready, over `starts` of them.
-fn start_of_mixer(layout: &Layout, starts: usize) -> Result<Duration> {
-    let folder = tempfile::tempdir()?;
-    let config = folder.path().join("config");
-    fs::create_dir(&config)?;
-    for (adapter, params) in HANDLERS {
-        let handler = format!(
-            "apiVersion: config.istio.io/v1alpha2\nkind: handler\nmetadata: {{ name: {adapter}, \
-             namespace: default }}\nspec:\n  compiledAdapter: {adapter}\n  params: {}\n",
-            params.replace('\n', "\\n").replace('\'', "\"")
-        );
-        fs::write(config.join(format!("{adapter}.yaml")), handler)?;
-    }
-    let options = MixerOptions::new(layout, &config, folder.path())?;
-    let mut mixer = Mixer::start(layout, options)?;
-    let page = http::get(&format!("{}/debug/handlers", mixer.http_url()))?.require_ok()?;
-    let built = page.text().matches("\"built\"").count();
-    ensure!(built == HANDLERS.len(), "only {built} handlers are built: {}", page.text());
-    let mut times = Vec::new();
-    for _ in 0..starts {
-        mixer.kill()?;
-        let started = Instant::now();
-        mixer.restart()?;
-        times.push(started.elapsed());
-    }
-    times.sort();
-    Ok(times[times.len() / 2])
+    String::from_utf8(output.stdout)?.lines().map(Figure::read).collect()
 }

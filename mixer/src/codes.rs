@@ -1,7 +1,6 @@
-//! Codes of `google.rpc.Code` that Mixer itself answers, and the HTTP status that goes with each code.
+//! Codes of `google.rpc.Code` that Mixer itself answers, and the HTTP status of a direct response of each.
 
-pub(crate) const INVALID_ARGUMENT: i32 = 3;
-pub(crate) const UNAVAILABLE: i32 = 14;
+pub(crate) use mesh_api::code::{INVALID_ARGUMENT, UNAVAILABLE};
 
 /// The HTTP status of a direct response that names none, as in Istio.
 pub(crate) const fn http_status(code: i32) -> u32 {

@@ -4,6 +4,7 @@
 //! counted (handlers, spans, the process) is collected when it is scraped.
 
 mod check_cache;
+mod compiles;
 mod config;
 mod dispatch;
 mod front;
@@ -18,6 +19,7 @@ mod state;
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, Registry};
 
 pub(crate) use self::check_cache::CheckCacheMetrics;
+pub(crate) use self::compiles::CompileMetrics;
 pub(crate) use self::config::ConfigMetrics;
 pub(crate) use self::dispatch::Dispatches;
 pub(crate) use self::front::FrontMetrics;

@@ -92,6 +92,11 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub compile_cache: Option<PathBuf>,
 
+    /// The longest that a component may take to be compiled; one that takes longer is refused, and used
+    /// when it is done after all.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub compile_timeout: Duration,
+
     /// Folder for components that were pulled from registries, so that the next start needs none. What is
     /// there is held against its digest; without it components are pulled at each start.
     #[arg(long, value_name = "DIR")]

@@ -185,33 +185,18 @@ impl Outgoing {
             ReportInput::Row { template, fields } => {
                 let values = evaluate_owned(fields, bag)?;
                 let row = ReportRow { element, instance: target.index, values };
-                let same = |(known, of, _): &&mut (Arc<HandlerUnit>, Arc<str>, Vec<ReportRow>)| {
-                    Arc::ptr_eq(known, &target.handler) && of == template
-                };
-                match self.rows.iter_mut().find(same) {
-                    Some((.., rows)) => rows.push(row),
-                    None => {
-                        let (handler, template) =
-                            (Arc::clone(&target.handler), Arc::clone(template));
-                        self.rows.push((handler, template, vec![row]));
-                    }
-                }
+                self.rows_of(template, &target.handler).push(row);
             }
         }
         Ok(())
     }
 
-    /// A request goes to a handful of handlers: a list is searched faster than a map.
     fn metrics_of(&mut self, handler: &Arc<HandlerUnit>) -> &mut MetricBatch {
         let same = |(known, _): &(Arc<_>, _)| Arc::ptr_eq(known, handler);
-        let at = self.metrics.iter().position(same).unwrap_or_else(|| {
-            self.metrics.push((Arc::clone(handler), MetricBatch::new()));
-            self.metrics.len() - 1
-        });
-        &mut self.metrics[at].1
+        let new = || (Arc::clone(handler), MetricBatch::new());
+        &mut find_or_push(&mut self.metrics, same, new).1
     }
 
-    /// As [`Self::metrics_of`].
     fn columns_of(
         &mut self,
         template: ColumnTemplate,
@@ -220,21 +205,21 @@ impl Outgoing {
         let same = |(known, batch): &(Arc<_>, ColumnBatch)| {
             Arc::ptr_eq(known, handler) && batch.template() == template
         };
-        let at = self.columns.iter().position(same).unwrap_or_else(|| {
-            self.columns.push((Arc::clone(handler), ColumnBatch::new(template)));
-            self.columns.len() - 1
-        });
-        &mut self.columns[at].1
+        let new = || (Arc::clone(handler), ColumnBatch::new(template));
+        &mut find_or_push(&mut self.columns, same, new).1
+    }
+
+    fn rows_of(&mut self, template: &Arc<str>, handler: &Arc<HandlerUnit>) -> &mut Vec<ReportRow> {
+        let same = |(known, of, _): &RowsOf| Arc::ptr_eq(known, handler) && of == template;
+        let new = || (Arc::clone(handler), Arc::clone(template), Vec::new());
+        &mut find_or_push(&mut self.rows, same, new).2
     }
 
     fn count(&mut self, target: &Target) {
-        let same = |(known, _): &&mut (Target, u32)| {
+        let same = |(known, _): &(Target, u32)| {
             Arc::ptr_eq(&known.handler, &target.handler) && known.index == target.index
         };
-        match self.nothing.iter_mut().find(same) {
-            Some((_, count)) => *count += 1,
-            None => self.nothing.push((target.clone(), 1)),
-        }
+        find_or_push(&mut self.nothing, same, || (target.clone(), 0)).1 += 1;
     }
 
     fn send(self, mixer: &Mixer, parent: Option<&Context>) {
@@ -263,6 +248,20 @@ impl Outgoing {
             target.handler.enqueue(ReportBatch::Nothing(target.index, count), span, metrics);
         }
     }
+}
+
+/// The entry that is meant, which is made when it is missing. A request goes to a handful of handlers: a
+/// list is searched faster than a map.
+fn find_or_push<A: smallvec::Array>(
+    entries: &mut SmallVec<A>,
+    is_meant: impl Fn(&A::Item) -> bool,
+    new: impl FnOnce() -> A::Item,
+) -> &mut A::Item {
+    let at = entries.iter().position(is_meant).unwrap_or_else(|| {
+        entries.push(new());
+        entries.len() - 1
+    });
+    &mut entries[at]
 }
 
 /// Istio's metrics have 19 labels, a span 17 fields and some tags: no allocation for them.

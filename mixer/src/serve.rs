@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::debug::{Subject, debug_router};
 use crate::grpc::GrpcPort;
 use crate::listener::Listener;
-use crate::metrics::{HandlerMetrics, Metrics, StateMetrics};
+use crate::metrics::{CompileMetrics, HandlerMetrics, Metrics, StateMetrics};
 use crate::native::NativeAdapters;
 use crate::options::Options;
 use crate::policy::PolicyBuilder;
@@ -82,10 +82,12 @@ pub async fn serve_with(
     };
     let host = AdapterHost::new(HostOptions {
         cache_dir: options.compile_cache.clone(),
+        compile_limit: options.compile_timeout,
         registry: options.registry(),
         quota_metrics: QuotaMetrics::register(metrics.registry())?,
         ..HostOptions::default()
     })?;
+    metrics.registry().register(Box::new(CompileMetrics::new(host.compiles())))?;
     let series = Arc::clone(host.series());
     let workloads = match &options.workloads {
         Some(source) => {

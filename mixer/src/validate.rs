@@ -56,7 +56,11 @@ async fn compile(
     let config = read_files(files);
     let adapters = adapters.map_or_else(default_adapters, Ok)?;
     // What is only looked at opens no log file.
-    let host = AdapterHost::new(HostOptions { open_streams: false, ..HostOptions::default() })?;
+    let host = AdapterHost::new(HostOptions {
+        open_streams: false,
+        compile_limit: HostOptions::PATIENT,
+        ..HostOptions::default()
+    })?;
     let builder = PolicyBuilder::new(host, adapters, root_namespace, Metrics::new());
     let mut builder = builder.asking_nobody();
     Ok(builder.build(&config).await)

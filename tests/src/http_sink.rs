@@ -1,10 +1,10 @@
 use std::io::{BufReader, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use crate::connections::{Connections, lock};
 use crate::http::{read_body, read_headers, read_line};
 
 /// Requests beyond this are answered and not kept.
@@ -36,9 +36,8 @@ pub enum SinkAnswer {
 /// looked at.
 #[derive(Debug)]
 pub struct HttpSink {
-    address: SocketAddr,
+    connections: Connections,
     shared: Arc<Mutex<Shared>>,
-    accepting: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -46,8 +45,6 @@ struct Shared {
     taken: Vec<SunkRequest>,
     asked: usize,
     answer: SinkAnswer,
-    connections: Vec<(TcpStream, JoinHandle<()>)>,
-    closing: bool,
 }
 
 impl SunkRequest {
@@ -71,30 +68,26 @@ impl HttpSink {
     /// # Errors
     /// When somebody listens there.
     pub fn start_at(address: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind(address).context("listen for requests")?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Mutex::new(Shared {
             taken: Vec::new(),
             asked: 0,
             answer: SinkAnswer::Status(200, None),
-            connections: Vec::new(),
-            closing: false,
         }));
-        let accepting = thread::spawn({
+        let connections = Connections::serve(address, "requests", {
             let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
-        });
-        Ok(Self { address, shared, accepting: Some(accepting) })
+            move |stream| receive(stream, &shared)
+        })?;
+        Ok(Self { connections, shared })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.connections.address()
     }
 
     /// Its URL, without a path.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// Has requests answered so from now on.
@@ -110,39 +103,6 @@ impl HttpSink {
     /// How many requests came, whatever they were answered with.
     pub fn asked(&self) -> usize {
         lock(&self.shared).asked
-    }
-}
-
-impl Drop for HttpSink {
-    fn drop(&mut self) {
-        lock(&self.shared).closing = true;
-        // Wakes the accepting thread. Where it cannot be reached, it has ended.
-        drop(TcpStream::connect(self.address));
-        drop(self.accepting.take().map(JoinHandle::join));
-        let connections = std::mem::take(&mut lock(&self.shared).connections);
-        for (stream, reading) in connections {
-            // An error says that the other side was first.
-            drop(stream.shutdown(Shutdown::Both));
-            drop(reading.join());
-        }
-    }
-}
-
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn accept(listener: &TcpListener, shared: &Arc<Mutex<Shared>>) {
-    for stream in listener.incoming() {
-        if lock(shared).closing {
-            return;
-        }
-        let Ok(stream) = stream else { continue };
-        let Ok(reading) = stream.try_clone() else { continue };
-        let receiver = Arc::clone(shared);
-        // An error says that the connection has ended, here or there.
-        let thread = thread::spawn(move || drop(receive(reading, &receiver)));
-        lock(shared).connections.push((stream, thread));
     }
 }
 

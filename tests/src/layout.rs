@@ -129,6 +129,11 @@ impl Layout {
         self.target().join("componentize-py")
     }
 
+    /// The registry of OCI artefacts as set-up built it.
+    pub fn registry(&self) -> PathBuf {
+        self.setup().join("registry")
+    }
+
     /// The OpenTelemetry Collector as set-up built it.
     pub fn otel_collector(&self) -> PathBuf {
         self.setup().join("otel-collector")

@@ -6,6 +6,7 @@
 //! test is the binaries that users run.
 
 mod chromium;
+mod connections;
 mod envoy;
 mod envoy_config;
 mod etcd;
@@ -24,7 +25,9 @@ mod ports;
 mod process;
 mod prometheus;
 mod redis;
+mod registry;
 mod series;
+mod soak;
 mod span_collector;
 mod stats;
 mod statsd;
@@ -54,7 +57,9 @@ pub use ports::{free_address, require_free};
 pub use process::{Launch, Process};
 pub use prometheus::{Prometheus, lint_series};
 pub use redis::{Persistence, Redis};
+pub use registry::Registry;
 pub use series::{Sample, Series};
+pub use soak::{SoakOptions, Summary as SoakSummary, run_soak};
 pub use span_collector::SpanCollector;
 pub use stats::EnvoyStats;
 pub use statsd::StatsD;

@@ -84,7 +84,9 @@ impl Mixer {
             .arg("--adapters")
             .arg(&options.adapters)
             .arg("--compile-cache")
-            .arg(layout.compiled());
+            .arg(layout.compiled())
+            .arg("--compile-timeout")
+            .arg(format!("{}s", READY.as_secs()));
         if let Some(collector) = &options.zipkin {
             launch = launch.arg("--spans").arg(format!("zipkin={collector}"));
         }

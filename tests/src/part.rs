@@ -31,6 +31,8 @@ pub enum Part {
     Prometheus,
     /// Redis, which keeps quota counters.
     Redis,
+    /// A registry of OCI artefacts, which keeps components. Only its own tier needs it.
+    Registry,
     /// StatsD, which takes metrics.
     StatsD,
     /// Zipkin, which shows the spans.
@@ -39,7 +41,7 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Chromium,
         Self::ClangWasm,
         Self::ComponentizeJs,
@@ -51,6 +53,7 @@ impl Part {
         Self::OtelCollector,
         Self::Prometheus,
         Self::Redis,
+        Self::Registry,
         Self::StatsD,
         Self::Zipkin,
     ];
@@ -73,6 +76,7 @@ impl Part {
             Self::OtelCollector => "otel-collector",
             Self::Prometheus => "Prometheus",
             Self::Redis => "Redis",
+            Self::Registry => "registry",
             Self::StatsD => "StatsD",
             Self::Zipkin => "Zipkin",
         }
@@ -120,6 +124,9 @@ impl Part {
             Self::Redis => {
                 "install it (Debian: apt-get install redis-server), then `cargo xtask setup`"
             }
+            Self::Registry => {
+                "install Go 1.26 or newer, then `cargo xtask test --tier registry` builds it in a minute"
+            }
             Self::Zipkin => {
                 "install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven), then \
                  `cargo xtask setup`"
@@ -146,6 +153,7 @@ impl Part {
             Self::OtelCollector => layout.otel_collector().exists(),
             Self::Prometheus => layout.prometheus().exists(),
             Self::Redis => layout.redis().exists(),
+            Self::Registry => layout.registry().exists(),
             Self::StatsD => layout.npm_package("statsd").exists(),
             Self::Zipkin => layout.zipkin_jar().exists(),
         }

@@ -10,6 +10,7 @@ mod lint;
 mod preflight;
 mod progress;
 mod setup;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     Screenshots,
     /// Measure, in an optimised build
     Bench(bench::Options),
+    /// Run the mesh under load and faults, and judge every answer
+    Soak(soak::Options),
     /// Check formatting, lints and who depends on whom
     Lint,
 }
@@ -68,6 +71,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&layout, &options),
         Command::Screenshots => demo::screenshots::run(&layout),
         Command::Bench(options) => bench::run(&layout, &options),
+        Command::Soak(options) => soak::run(&layout, &options),
         Command::Lint => lint::run(&layout),
     }
 }

@@ -15,6 +15,7 @@ mod otel_collector;
 mod package;
 mod prometheus;
 mod redis;
+mod registry;
 pub(crate) mod wasm_std;
 mod zipkin;
 
@@ -88,6 +89,7 @@ pub(crate) fn parts(layout: &Layout, wanted: &[Part], with_runtimes: bool) -> Ve
         Part::OtelCollector => otel_collector::ensure_built(layout),
         Part::Prometheus => prometheus::ensure_installed(layout),
         Part::Redis => redis::ensure_installed(layout),
+        Part::Registry => registry::ensure_built(layout),
         Part::StatsD => npm::ensure_installed(layout, part, "statsd", "0.9.0", with_runtimes),
         Part::Zipkin => zipkin::ensure_installed(layout, with_runtimes),
     };

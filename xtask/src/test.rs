@@ -31,6 +31,8 @@ enum Tier {
     Kubernetes,
     /// A real OpenTelemetry Collector, which is built with Go; not part of a run of all tests
     Collector,
+    /// A real registry of components, which is built with Go; not part of a run of all tests
+    Registry,
 }
 
 impl Tier {
@@ -50,6 +52,7 @@ impl Tier {
             ],
             Self::Kubernetes => &[Part::Etcd, Part::KubeApiserver],
             Self::Collector => &[Part::OtelCollector],
+            Self::Registry => &[Part::Registry],
         }
     }
 }
@@ -82,7 +85,7 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
         progress::note(
             "not part of this run: the tests against a Kubernetes API server, `cargo xtask test \
              --tier kubernetes`; the one against an OpenTelemetry Collector, `cargo xtask test --tier \
-             collector`",
+             collector`; the one against a registry of components, `cargo xtask test --tier registry`",
         );
     }
     conclude(&Part::noted_missing(notes.path()), options.all)
@@ -112,6 +115,9 @@ fn invocations(layout: &Layout, options: &Options) -> Vec<Command> {
             "--",
             "--ignored",
         ]),
+        Some(Tier::Registry) => {
+            cargo_test(&["--package", SYSTEM, "--test", "system", "registry::", "--", "--ignored"]);
+        }
     }
     if matches!(options.tier, None | Some(Tier::Unit)) {
         cargo_test(&["--package", "xtask"]);

@@ -93,4 +93,6 @@ impl Authorization for Authz {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

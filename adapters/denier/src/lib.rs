@@ -96,4 +96,6 @@ impl ListEntry for Denier {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

@@ -137,4 +137,6 @@ fn salt() -> [u8; 16] {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

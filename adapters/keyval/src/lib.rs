@@ -97,4 +97,6 @@ fn quoted(key: &str) -> String {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

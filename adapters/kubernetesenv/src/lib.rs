@@ -75,4 +75,6 @@ fn container(pod: &Pod, port: i64) -> Option<&str> {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

@@ -107,4 +107,6 @@ impl ListEntry for List {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

@@ -148,4 +148,6 @@ fn pass() -> CheckResult {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

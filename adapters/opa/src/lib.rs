@@ -96,4 +96,6 @@ impl Authorization for Opa {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

@@ -125,4 +125,6 @@ impl TraceSpan for Otlp {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

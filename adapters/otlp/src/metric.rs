@@ -162,7 +162,7 @@ impl Metric {
             },
             (State::Integer(_), _) => return bad(),
             (state, _) => {
-                let Some(number) = number(value) else {
+                let Some(number) = value.number() else {
                     return Err(format!("{value} is no number"));
                 };
                 if self.kind != Kind::Gauge && number.is_nan() {
@@ -241,17 +241,6 @@ impl Metric {
             _ if self.is_integer => State::Integer(0),
             _ => State::Double(0.0),
         }
-    }
-}
-
-/// Durations count in seconds, texts when they read as a number.
-fn number(value: Value<'_>) -> Option<f64> {
-    match value {
-        Value::Int64(number) => Some(number as f64),
-        Value::Double(number) => Some(number),
-        Value::Duration(nanos) => Some(nanos as f64 / 1e9),
-        Value::Text(text) => text.parse().ok(),
-        _ => None,
     }
 }
 

@@ -8,8 +8,7 @@ mod parameters;
 use adapter_sdk::host::metrics::{self, Exemplar, Sample as HostSample};
 use adapter_sdk::trace_context::TraceId;
 use adapter_sdk::{
-    Adapter, FailedElement, Instances, MetricSeries, NewSeries, Problems, Sample, Template, Value,
-    nearest,
+    Adapter, FailedElement, Instances, MetricSeries, NewSeries, Problems, Sample, Template, nearest,
 };
 
 use crate::metric::{ExemplarSource, Metric};
@@ -98,7 +97,7 @@ impl MetricSeries for Prometheus {
         let mut update = Vec::with_capacity(samples.len());
         let mut exemplars = Vec::new();
         for (element, sample) in (0..).zip(samples) {
-            match number(sample.value) {
+            match sample.value.number() {
                 Some(value) => {
                     if let Some(label) = &sample.series.exemplar {
                         let position = u32::try_from(update.len()).unwrap_or(u32::MAX);
@@ -143,16 +142,7 @@ fn parts(
     (labels, exemplar)
 }
 
-/// Durations count in seconds, texts when they read as a number.
-fn number(value: Value<'_>) -> Option<f64> {
-    match value {
-        Value::Int64(number) => Some(number as f64),
-        Value::Double(number) => Some(number),
-        Value::Duration(nanos) => Some(nanos as f64 / 1e9),
-        Value::Text(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
+#[cfg(test)]
+mod bench;
 #[cfg(test)]
 mod tests;

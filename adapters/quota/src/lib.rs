@@ -188,4 +188,6 @@ fn undecided(quota: &str, failure: Failure) -> CallError {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

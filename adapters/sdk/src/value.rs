@@ -38,6 +38,20 @@ enum Entries<'a> {
     Indexes { texts: &'a [String], entries: &'a [(u32, u32)] },
 }
 
+impl Value<'_> {
+    /// The number that it stands for in a metric: durations count in seconds, texts when they read as a
+    /// number. `None` for all that is no number.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Self::Int64(number) => Some(number as f64),
+            Self::Double(number) => Some(number),
+            Self::Duration(nanos) => Some(nanos as f64 / 1e9),
+            Self::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> StringMap<'a> {
     /// Indexes that point past `texts` stand for the empty text.
     pub(crate) fn of_indexes(texts: &'a [String], entries: &'a [(u32, u32)]) -> Self {

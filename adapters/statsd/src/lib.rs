@@ -224,4 +224,6 @@ fn fail<'e>(elements: &'e [u32], message: &'e str) -> impl Iterator<Item = Faile
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

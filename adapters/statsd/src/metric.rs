@@ -164,15 +164,12 @@ fn misfit(kind: Kind, instance: &Instance) -> Option<String> {
     }
 }
 
-/// Durations count in seconds but in timings, texts when they read as a number.
+/// What counts, but for durations in timings.
 fn number(value: Value<'_>) -> Result<f64, String> {
-    match value {
-        Value::Int64(number) => Ok(number as f64),
-        Value::Double(number) => Ok(number),
-        Value::Duration(nanos) => Ok(nanos as f64 / 1e9),
-        Value::Text(text) => text.parse().map_err(|_| format!("{text:?} is no number")),
-        other => Err(format!("{other} is no number")),
-    }
+    value.number().ok_or_else(|| match value {
+        Value::Text(text) => format!("{text:?} is no number"),
+        other => format!("{other} is no number"),
+    })
 }
 
 /// What has no meaning in the protocol.

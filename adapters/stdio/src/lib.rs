@@ -103,4 +103,6 @@ impl Stdio {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

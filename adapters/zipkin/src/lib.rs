@@ -105,4 +105,6 @@ fn target(parameters: &Parameters) -> Target {
 }
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

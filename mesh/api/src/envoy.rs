@@ -4,16 +4,9 @@
 /// Includes the generated code of one package as a module `v3`.
 macro_rules! v3 {
     ($package:literal) => {
-        #[doc = concat!("`", $package, "`.")]
-        pub mod v3 {
-            #![allow(
-                missing_docs,
-                unused_qualifications,
-                clippy::all,
-                clippy::allow_attributes_without_reason,
-                reason = "generated code"
-            )]
-            include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
+        package! {
+            #[doc = concat!("`", $package, "`.")]
+            pub mod v3 = $package;
         }
     };
 }

@@ -1,8 +1,27 @@
 //! The protobuf messages of the mesh and, with the feature `grpc`, their clients and servers.
 //!
-//! Types only: what the fields mean is decided where they are used. Generated at build time from
-//! `proto/`; never edited. The modules are named as the protobuf packages are.
+//! Types, and the table of codes: what the fields mean is decided where they are used. The types are
+//! generated at build time from `proto/`; never edited. Their modules are named as the protobuf packages
+//! are.
 
+/// Includes the generated code of one package as a module.
+macro_rules! package {
+    ($(#[$attribute:meta])* pub mod $name:ident = $package:literal;) => {
+        $(#[$attribute])*
+        pub mod $name {
+            #![allow(
+                missing_docs,
+                unused_qualifications,
+                clippy::all,
+                clippy::allow_attributes_without_reason,
+                reason = "generated code"
+            )]
+            include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
+        }
+    };
+}
+
+pub mod code;
 #[cfg(feature = "envoy")]
 pub mod envoy;
 #[cfg(feature = "grpc")]
@@ -11,30 +30,16 @@ mod raw_codec;
 #[cfg(feature = "grpc")]
 pub use raw_codec::RawCodec;
 
-/// `etcdserverpb`: what reading and following a prefix of etcd needs.
-pub mod etcdserverpb {
-    #![allow(
-        missing_docs,
-        unused_qualifications,
-        clippy::all,
-        clippy::allow_attributes_without_reason,
-        reason = "generated code"
-    )]
-    include!(concat!(env!("OUT_DIR"), "/etcdserverpb.rs"));
+package! {
+    /// `etcdserverpb`: what reading and following a prefix of etcd needs.
+    pub mod etcdserverpb = "etcdserverpb";
 }
 
 /// Packages of `google`.
 pub mod google {
-    /// `google.rpc`: the status that answers carry.
-    pub mod rpc {
-        #![allow(
-            missing_docs,
-            unused_qualifications,
-            clippy::all,
-            clippy::allow_attributes_without_reason,
-            reason = "generated code"
-        )]
-        include!(concat!(env!("OUT_DIR"), "/google.rpc.rs"));
+    package! {
+        /// `google.rpc`: the status that answers carry.
+        pub mod rpc = "google.rpc";
     }
 }
 
@@ -42,16 +47,9 @@ pub mod google {
 pub mod io {
     /// Packages of `io.prometheus`.
     pub mod prometheus {
-        /// `io.prometheus.client`: what Prometheus scrapes by protobuf.
-        pub mod client {
-            #![allow(
-                missing_docs,
-                unused_qualifications,
-                clippy::all,
-                clippy::allow_attributes_without_reason,
-                reason = "generated code"
-            )]
-            include!(concat!(env!("OUT_DIR"), "/io.prometheus.client.rs"));
+        package! {
+            /// `io.prometheus.client`: what Prometheus scrapes by protobuf.
+            pub mod client = "io.prometheus.client";
         }
     }
 }
@@ -60,16 +58,9 @@ pub mod io {
 pub mod istio {
     /// `istio.policy.v1beta1`: values for adapters of other processes.
     pub mod policy {
-        /// `istio.policy.v1beta1`.
-        pub mod v1beta1 {
-            #![allow(
-                missing_docs,
-                unused_qualifications,
-                clippy::all,
-                clippy::allow_attributes_without_reason,
-                reason = "generated code"
-            )]
-            include!(concat!(env!("OUT_DIR"), "/istio.policy.v1beta1.rs"));
+        package! {
+            /// `istio.policy.v1beta1`.
+            pub mod v1beta1 = "istio.policy.v1beta1";
         }
     }
 
@@ -79,46 +70,25 @@ pub mod istio {
         pub mod adapter {
             /// `istio.mixer.adapter.model.v1beta1`: what adapters of other processes answer with.
             pub mod model {
-                /// `istio.mixer.adapter.model.v1beta1`.
-                pub mod v1beta1 {
-                    #![allow(
-                        missing_docs,
-                        unused_qualifications,
-                        clippy::all,
-                        clippy::allow_attributes_without_reason,
-                        reason = "generated code"
-                    )]
-                    include!(concat!(env!("OUT_DIR"), "/istio.mixer.adapter.model.v1beta1.rs"));
+                package! {
+                    /// `istio.mixer.adapter.model.v1beta1`.
+                    pub mod v1beta1 = "istio.mixer.adapter.model.v1beta1";
                 }
             }
         }
 
-        /// `istio.mixer.v1`: Check and Report, as Istio 1.4 proxies speak them.
-        pub mod v1 {
-            #![allow(
-                missing_docs,
-                unused_qualifications,
-                clippy::all,
-                clippy::allow_attributes_without_reason,
-                reason = "generated code"
-            )]
-            include!(concat!(env!("OUT_DIR"), "/istio.mixer.v1.rs"));
+        package! {
+            /// `istio.mixer.v1`: Check and Report, as Istio 1.4 proxies speak them.
+            pub mod v1 = "istio.mixer.v1";
         }
     }
 }
 
 /// Packages of `mixmesh`.
 pub mod mixmesh {
-    /// `mixmesh.v1`: the watch of policy generations.
-    pub mod v1 {
-        #![allow(
-            missing_docs,
-            unused_qualifications,
-            clippy::all,
-            clippy::allow_attributes_without_reason,
-            reason = "generated code"
-        )]
-        include!(concat!(env!("OUT_DIR"), "/mixmesh.v1.rs"));
+    package! {
+        /// `mixmesh.v1`: the watch of policy generations.
+        pub mod v1 = "mixmesh.v1";
     }
 }
 
@@ -127,16 +97,9 @@ pub mod mixmesh {
 pub mod xds {
     /// Packages of `xds.core`.
     pub mod core {
-        /// `xds.core.v3`: parameters of a node.
-        pub mod v3 {
-            #![allow(
-                missing_docs,
-                unused_qualifications,
-                clippy::all,
-                clippy::allow_attributes_without_reason,
-                reason = "generated code"
-            )]
-            include!(concat!(env!("OUT_DIR"), "/xds.core.v3.rs"));
+        package! {
+            /// `xds.core.v3`: parameters of a node.
+            pub mod v3 = "xds.core.v3";
         }
     }
 }

@@ -1,14 +1,21 @@
+//! How long calls take: each case file's calls over and over, with what they are made of put together
+//! beforehand, as it is when Mixer's dispatcher comes to the handler.
+//!
+//! A call that fails measures how fast an adapter refuses, so it ends the run. For the same reason it
+//! waits, with the clock stopped, while a back end or a file does not keep up.
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapter_host::{CallError, Handler, HandlerSpec, Limits, Template};
-use anyhow::{Result, anyhow, ensure};
+use adapter_host::{Handler, HandlerSpec, Limits, Template};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use super::case::{Call, Capture, Suite};
+use super::case::{Answer, Call, Capture, Prepared, Suite};
 use super::host::{cache, cases_of, component_of, load, stream_to};
 use crate::output::Output;
 
@@ -36,6 +43,16 @@ pub(crate) struct Bench {
 const BATCHES: [usize; 2] = [1, 100];
 /// The clock is looked at after so many calls.
 const STRIDE: u64 = 16;
+/// Of a target's queue, so much may be in use when calls are made: a share of its bytes, and messages.
+const QUEUE_SHARE: u64 = 4;
+const QUEUED_MESSAGES: u64 = 16_384;
+/// How often it is looked whether there is room again, and for how long.
+const ROOM_POLL: Duration = Duration::from_millis(1);
+const ROOM_LIMIT: Duration = Duration::from_secs(20);
+/// A call that is interrupted by a busy machine is slow, and no failure.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// A measurement that mostly waits ends before its calls have taken their time.
+const MOST_WAITING: u32 = 4;
 
 /// A figure.
 struct Measured {
@@ -43,6 +60,7 @@ struct Measured {
     template: Template,
     batch: usize,
     calls: u64,
+    /// Of the calls alone.
     elapsed: Duration,
 }
 
@@ -56,9 +74,14 @@ impl Bench {
         let (mut number, mut instances, mut memory) = (0, 0, 0);
         for (case, calls) in suite.measurable() {
             number += 1;
-            let (_servers, mut params) = suite.start(case).await?;
+            let (_servers, mut params) = suite.start_sinks(case).await?;
             stream_to(&loaded.component, &mut params, &scratch.path().join(number.to_string()));
-            let limits = Limits::default();
+            let limits = Limits {
+                check_deadline: DEADLINE,
+                report_deadline: DEADLINE,
+                setup_deadline: DEADLINE,
+                ..Limits::default()
+            };
             let declared = suite.declared();
             let name = format!("bench-{number}.default");
             let spec = HandlerSpec { name, params, instances: declared, limits };
@@ -69,7 +92,8 @@ impl Bench {
             for call in calls {
                 let batches: &[usize] = if call.is_report() { &BATCHES } else { &BATCHES[..1] };
                 for batch in batches {
-                    measured.push(self.measure(&suite, &handler, call, *batch).await?);
+                    let figure = self.measure(&suite, &handler, call, *batch).await;
+                    measured.push(figure.with_context(|| format!("case `{}`", case.name))?);
                 }
             }
             let status = handler.status();
@@ -77,7 +101,7 @@ impl Bench {
             memory = memory.max(resident());
             handler.close().await;
         }
-        ensure!(!measured.is_empty(), "the cases have no calls to measure");
+        ensure!(!measured.is_empty(), "the cases have no calls to measure that are to work");
         for figure in &measured {
             println!(
                 "{}",
@@ -101,23 +125,66 @@ impl Bench {
         let instance = suite.instance_of(&call);
         let what = format!("{} {}", call.kind_name(), instance.name());
         let template = instance.template();
-        let once = async || match call.make(handler, instance).await {
-            // The adapter's word that it cannot is an answer like others.
-            Ok(_) | Err(CallError::Refused { .. }) => Ok(()),
-            Err(error) => Err(anyhow!("{}: {error}", call.told())),
-        };
-        for _ in 0..STRIDE {
-            once().await?;
-        }
+        let prepared = call.prepare(instance).with_context(|| call.told())?;
+        let first = prepared.make(handler, prepared.values()).await;
+        let differences = call.differences(&first);
+        ensure!(differences.is_empty(), "{}: {}", call.told(), differences.join("; "));
+        stride(handler, &call, &prepared).await?;
         let limit = Duration::from_millis(self.millis);
-        let (started, mut calls) = (Instant::now(), 0);
-        while started.elapsed() < limit {
-            for _ in 0..STRIDE {
-                once().await?;
-            }
+        let (started, mut elapsed, mut calls) = (Instant::now(), Duration::ZERO, 0);
+        while elapsed < limit && started.elapsed() < limit * MOST_WAITING {
+            elapsed += stride(handler, &call, &prepared).await?;
             calls += STRIDE;
         }
-        Ok(Measured { what, template, batch, calls, elapsed: started.elapsed() })
+        Ok(Measured { what, template, batch, calls, elapsed })
+    }
+}
+
+/// Makes some calls and returns how long they took, without the wait for room that goes before.
+async fn stride(handler: &Handler, call: &Call, prepared: &Prepared) -> Result<Duration> {
+    room(handler).await?;
+    let values: Vec<_> = (0..STRIDE).map(|_| prepared.values()).collect();
+    let mut answers = Vec::with_capacity(values.len());
+    let started = Instant::now();
+    for values in values {
+        answers.push(prepared.make(handler, values).await);
+    }
+    let elapsed = started.elapsed();
+    for answer in answers {
+        match answer.with_context(|| call.told())? {
+            Answer::Report(failed) => {
+                if let Some(failed) = failed.first() {
+                    bail!("{}: {failed}", call.told());
+                }
+            }
+            Answer::Quota(grant) => {
+                ensure!(grant.code == 0, "{}: nothing is granted: {}", call.told(), grant.message);
+            }
+            Answer::Check(_) | Answer::Generate(_) => {}
+        }
+    }
+    Ok(elapsed)
+}
+
+/// Waits until what the handler has sent and written leaves room for more.
+async fn room(handler: &Handler) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let status = handler.status();
+        let full = status.outbound.iter().find(|target| {
+            target.queued_bytes > target.queue_limit_bytes / QUEUE_SHARE
+                || target.queued_messages > QUEUED_MESSAGES
+        });
+        match full {
+            None if status.log_bytes_queued == 0 => return Ok(()),
+            // It is a matter of microseconds.
+            None => tokio::task::yield_now().await,
+            Some(_) => sleep(ROOM_POLL).await,
+        }
+        if started.elapsed() > ROOM_LIMIT {
+            let place = full.map_or("its log stream", |target| &target.target);
+            bail!("{place} takes nothing any more: {full:?}");
+        }
     }
 }
 

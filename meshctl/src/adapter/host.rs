@@ -24,7 +24,11 @@ pub(crate) struct Loaded {
 /// When it cannot run in this host; the text says why.
 pub(crate) fn load(file: &Path, cache_dir: Option<PathBuf>) -> Result<Loaded> {
     ensure!(file.is_file(), "{} is not there; `meshctl adapter build` makes one", file.display());
-    let host = AdapterHost::new(HostOptions { cache_dir, ..HostOptions::default() })?;
+    let host = AdapterHost::new(HostOptions {
+        cache_dir,
+        compile_limit: HostOptions::PATIENT,
+        ..HostOptions::default()
+    })?;
     let name = file.file_stem().map(|name| name.to_string_lossy().into_owned());
     let name = name.with_context(|| format!("{} has no name", file.display()))?;
     let started = Instant::now();

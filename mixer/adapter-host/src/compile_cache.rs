@@ -47,27 +47,27 @@ impl CompileCache {
         }
     }
 
-    /// The component with this digest from the cache, or what `compile` gives, which is then kept.
-    pub(crate) fn load_or(
-        &self,
-        engine: &Engine,
-        digest: &[u8; 32],
-        compile: impl FnOnce() -> wasmtime::Result<Component>,
-    ) -> wasmtime::Result<Component> {
-        let identity = self.identity(digest);
-        let file = self.directory.join(format!("{}.cwasm", hex(&identity)));
-        match self.read(engine, &identity, &file) {
-            Ok(Some(component)) => return Ok(component),
-            Ok(None) => {}
-            Err(why) => {
-                tracing::warn!(file = %file.display(), %why, "a compiled adapter in the cache cannot be used and is compiled again");
-            }
-        }
-        let component = compile()?;
-        if let Err(why) = self.write(&identity, &file, &component) {
+    /// The component with this digest, if it is here and can be used.
+    pub(crate) fn load(&self, engine: &Engine, digest: &[u8; 32]) -> Option<Component> {
+        let (identity, file) = self.place(digest);
+        self.read(engine, &identity, &file).unwrap_or_else(|why| {
+            tracing::warn!(file = %file.display(), %why, "a compiled adapter in the cache cannot be used and is compiled again");
+            None
+        })
+    }
+
+    /// Keeps the component with this digest, or logs why that cannot be.
+    pub(crate) fn keep(&self, digest: &[u8; 32], component: &Component) {
+        let (identity, file) = self.place(digest);
+        if let Err(why) = self.write(&identity, &file, component) {
             tracing::warn!(file = %file.display(), %why, "a compiled adapter cannot be kept in the cache");
         }
-        Ok(component)
+    }
+
+    fn place(&self, digest: &[u8; 32]) -> ([u8; 32], PathBuf) {
+        let identity = self.identity(digest);
+        let file = self.directory.join(format!("{}.cwasm", hex(&identity)));
+        (identity, file)
     }
 
     fn read(
@@ -189,3 +189,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests;

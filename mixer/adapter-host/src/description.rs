@@ -55,7 +55,14 @@ pub(crate) fn describe(
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => CallError::Deadline { limit },
-            _ => CallError::Trap { message: cut(error.root_cause().to_string()) },
+            _ => {
+                let cause = error.root_cause();
+                let message = match store.data().refusal() {
+                    Some(refusal) => format!("{refusal} ({cause})"),
+                    None => cause.to_string(),
+                };
+                CallError::Trap { message: cut(message) }
+            }
         }
     })?;
     Ok(Description {

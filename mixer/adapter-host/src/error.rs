@@ -3,7 +3,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{OciRef, RegistryError, Variety};
+use crate::{Excess, OciRef, RegistryError, Variety};
 
 /// The host or a component cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -59,14 +59,56 @@ pub enum HostError {
         limit: u64,
     },
     /// The file holds no component that this engine takes.
-    #[error("adapter {adapter}: {} is no WebAssembly component that can run here: {cause:#}", file.display())]
+    #[error("adapter {adapter}: {} is no WebAssembly component that can run here: {cause}", file.display())]
     Compile {
         /// The adapter's name.
         adapter: String,
         /// Its file.
         file: PathBuf,
         /// The compiler's reason.
-        cause: wasmtime::Error,
+        cause: String,
+    },
+    /// The component has more of something than the compiler is asked to take.
+    #[error("adapter {adapter}: {} is not compiled: {excess}", file.display())]
+    Structure {
+        /// The adapter's name.
+        adapter: String,
+        /// Its file.
+        file: PathBuf,
+        /// Of what there is too much.
+        excess: Excess,
+    },
+    /// The component takes longer to compile than it may.
+    #[error(
+        "adapter {adapter}: {} is not compiled within {limit:?}: it is too large, {functions} functions of {code} bytes, the largest of {largest}, or the machine too busy; compiling goes on, and what comes of it is used",
+        file.display()
+    )]
+    CompileTime {
+        /// The adapter's name.
+        adapter: String,
+        /// Its file.
+        file: PathBuf,
+        /// [`crate::HostOptions::compile_limit`].
+        limit: Duration,
+        /// The functions of its modules.
+        functions: u64,
+        /// Their bytes.
+        code: u64,
+        /// Those of the largest.
+        largest: u64,
+    },
+    /// Too many components that take too long are still being compiled.
+    #[error(
+        "adapter {adapter}: {} is not compiled while {limit} other components are that take longer than they may",
+        file.display()
+    )]
+    CompilerBusy {
+        /// The adapter's name.
+        adapter: String,
+        /// Its file.
+        file: PathBuf,
+        /// How many there may be.
+        limit: usize,
     },
     /// The component asks for something that adapters do not get.
     #[error(

@@ -67,8 +67,16 @@ pub(crate) struct Naming {
 struct Limiter {
     memory: usize,
     table_elements: usize,
-    /// The guest asked for more memory than it gets. It will crash of it, and the reason is this.
-    refused_memory: bool,
+    /// What all its tables have.
+    used_elements: usize,
+    /// The guest asked for more than it gets. It will crash of it, and the reason is this.
+    refused: Option<Scarce>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Scarce {
+    Memory,
+    TableElements,
 }
 
 impl GuestState {
@@ -90,7 +98,8 @@ impl GuestState {
             limiter: Limiter {
                 memory: limits.memory,
                 table_elements: limits.table_elements,
-                refused_memory: false,
+                used_elements: 0,
+                refused: None,
             },
             deadline: Instant::now(),
         };
@@ -109,9 +118,17 @@ impl GuestState {
         store
     }
 
-    /// The memory limit, if the guest has run into it.
-    pub(crate) fn refused_memory(&self) -> Option<usize> {
-        self.limiter.refused_memory.then_some(self.limiter.memory)
+    /// The limit that the guest has run into, if it has.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let limiter = &self.limiter;
+        Some(match limiter.refused? {
+            Scarce::Memory => {
+                format!("it needs more than {} MiB of memory", limiter.memory >> 20)
+            }
+            Scarce::TableElements => {
+                format!("it needs more than {} elements in its tables", limiter.table_elements)
+            }
+        })
     }
 }
 
@@ -130,16 +147,25 @@ impl ResourceLimiter for Limiter {
         _maximum: Option<usize>,
     ) -> Result<bool> {
         let allowed = desired <= self.memory;
-        self.refused_memory |= !allowed;
+        if !allowed {
+            self.refused = Some(Scarce::Memory);
+        }
         Ok(allowed)
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool> {
-        Ok(desired <= self.table_elements)
+        let used = self.used_elements.saturating_add(desired.saturating_sub(current));
+        if used > self.table_elements {
+            self.refused = Some(Scarce::TableElements);
+            return Ok(false);
+        }
+        // What is granted here and refused later counts all the same.
+        self.used_elements = used;
+        Ok(true)
     }
 }

@@ -3,6 +3,7 @@ use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mixer_quota::QuotaMetrics;
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::compile_cache::CompileCache;
+use crate::compiler::{CompileFailure, CompileWatch, Compiler};
 use crate::counters::CounterStores;
 use crate::guest::GuestState;
 use crate::handler::Surroundings;
@@ -36,6 +38,8 @@ pub struct HostOptions {
     pub max_memory: usize,
     /// The largest component file, in bytes.
     pub max_component: u64,
+    /// The longest that a component may take to be compiled.
+    pub compile_limit: Duration,
     /// How components in registries are reached.
     pub registry: RegistryOptions,
     /// Whether the log streams, quota stores, targets and documents that handlers name are opened. A host
@@ -49,10 +53,9 @@ pub struct HostOptions {
 /// Runs adapters. There is one in a process; it owns the threads that serve adapters and outlives the
 /// handlers built on it.
 pub struct AdapterHost {
-    engine: Engine,
     linker: Linker<GuestState>,
     ticker: Arc<Ticker>,
-    cache: Option<CompileCache>,
+    compiler: Compiler,
     max_component: u64,
     most_limits: Limits,
     registry: Registry,
@@ -80,8 +83,11 @@ const ASYNC_STACK: usize = 1 << 20;
 /// The upper end of [`crate::Limits::table_elements`].
 const MAX_TABLE_ELEMENTS: usize = 100_000;
 
+/// That with a Python interpreter takes 10 s.
+const COMPILE_LIMIT: Duration = Duration::from_secs(60);
+
 impl Default for HostOptions {
-    /// No cache, 256 instances of up to 256 MiB, components up to 64 MiB.
+    /// No cache, 256 instances of up to 256 MiB, components up to 64 MiB, compiled within a minute.
     fn default() -> Self {
         Self {
             cache_dir: None,
@@ -89,11 +95,17 @@ impl Default for HostOptions {
             max_memory: 256 << 20,
             // An adapter with a Python interpreter has 18 MiB.
             max_component: 64 << 20,
+            compile_limit: COMPILE_LIMIT,
             registry: RegistryOptions::default(),
             open_streams: true,
             quota_metrics: QuotaMetrics::default(),
         }
     }
+}
+
+impl HostOptions {
+    /// A limit of compile time for tools: whoever uses them waits for nothing else, and can end them.
+    pub const PATIENT: Duration = Duration::from_secs(600);
 }
 
 impl AdapterHost {
@@ -114,11 +126,10 @@ impl AdapterHost {
         imports::add_to_linker(&mut linker).map_err(|cause| HostError::StartEngine { cause })?;
         let instances = NonZeroU32::new(options.max_instances).unwrap_or(NonZeroU32::MIN);
         Ok(Self {
-            engine,
+            compiler: Compiler::new(engine, cache, options.compile_limit),
             linker,
             most_limits: Limits::most(instances, options.max_memory, MAX_TABLE_ELEMENTS),
             ticker: Arc::new(ticker),
-            cache,
             max_component: options.max_component,
             registry: Registry::new(options.registry),
             loaded: Loaded::default(),
@@ -135,8 +146,8 @@ impl AdapterHost {
     /// returned, and its file is not even read when it has not changed.
     ///
     /// # Errors
-    /// When `file` cannot be read, is no component, imports what adapters do not get, exports no template,
-    /// or does not describe itself.
+    /// When `file` cannot be read, is no component, has too much of something, takes too long to be
+    /// compiled, imports what adapters do not get, exports no template, or does not describe itself.
     pub fn load(&self, name: &str, file: &Path) -> Result<Arc<Component>, HostError> {
         // Taken before the file is read: a change in between is found the next time.
         let place =
@@ -145,7 +156,7 @@ impl AdapterHost {
             return Ok(loaded);
         }
         let wasm = self.read(name, file)?;
-        let component = self.component(name, file, &wasm)?;
+        let component = self.component(name, file, wasm)?;
         if let Some(place) = place {
             self.loaded.keep(place, &component);
         }
@@ -170,7 +181,7 @@ impl AdapterHost {
         let compile = move || {
             let file = PathBuf::from(reference.to_string());
             let name = ComponentRef::Oci(reference).short_name().to_owned();
-            let component = self.component(&name, &file, &wasm)?;
+            let component = self.component(&name, &file, wasm)?;
             self.loaded.keep(place, &component);
             Ok(component)
         };
@@ -179,21 +190,28 @@ impl AdapterHost {
         })
     }
 
-    fn component(&self, name: &str, file: &Path, wasm: &[u8]) -> Result<Arc<Component>, HostError> {
-        let digest: [u8; 32] = Sha256::digest(wasm).into();
+    fn component(
+        &self,
+        name: &str,
+        file: &Path,
+        wasm: Vec<u8>,
+    ) -> Result<Arc<Component>, HostError> {
+        let digest: [u8; 32] = Sha256::digest(&wasm).into();
         let place = Place::Bytes(name.to_owned(), digest);
         if let Some(loaded) = self.loaded.find(&place) {
             return Ok(loaded);
         }
-        let compile = || wasmtime::component::Component::from_binary(&self.engine, wasm);
-        let compiled = match &self.cache {
-            None => compile(),
-            Some(cache) => cache.load_or(&self.engine, &digest, compile),
-        };
-        let compiled = compiled.map_err(|cause| HostError::Compile {
-            adapter: name.to_owned(),
-            file: file.to_owned(),
-            cause,
+        let compiled = self.compiler.compile(digest, wasm).map_err(|why| {
+            let (adapter, file) = (name.to_owned(), file.to_owned());
+            match why {
+                CompileFailure::Excess(excess) => HostError::Structure { adapter, file, excess },
+                CompileFailure::Refused(cause) => HostError::Compile { adapter, file, cause },
+                CompileFailure::TooSlow { limit, functions, code, largest } => {
+                    HostError::CompileTime { adapter, file, limit, functions, code, largest }
+                }
+                CompileFailure::Busy { limit } => HostError::CompilerBusy { adapter, file, limit },
+                CompileFailure::Thread(source) => HostError::StartThread { source },
+            }
         })?;
         let surroundings = Arc::new(Surroundings::new(
             self,
@@ -212,6 +230,16 @@ impl AdapterHost {
     /// The most that a handler may be given.
     pub fn most_limits(&self) -> Limits {
         self.most_limits.clone()
+    }
+
+    /// What comes of compiling.
+    pub fn compiles(&self) -> CompileWatch {
+        self.compiler.watch()
+    }
+
+    /// Waits until a component is compiled after all that took longer than it may. Cancel safe.
+    pub async fn compiled_late(&self) {
+        self.compiler.late().await;
     }
 
     /// The series of all handlers.

@@ -7,6 +7,7 @@
 mod batch;
 mod bindings;
 mod compile_cache;
+mod compiler;
 mod component;
 mod counters;
 mod custom;
@@ -27,6 +28,7 @@ mod reference;
 mod registry;
 mod series;
 mod spec;
+mod structure;
 mod template;
 mod ticker;
 mod wasi;
@@ -36,6 +38,7 @@ pub use mesh_attributes::{OwnedValue, Value as AdapterValue};
 pub use mixer_quota::QuotaMetrics;
 
 pub use self::batch::{ColumnBatch, ColumnTemplate, FailedElement, MetricBatch};
+pub use self::compiler::{CompileCounts, CompileWatch};
 pub use self::component::{Component, Import};
 pub use self::custom::{CustomBatch, CustomField, CustomTemplate, FieldMistake};
 pub use self::description::Description;
@@ -47,9 +50,11 @@ pub use self::handler::{
 pub use self::host::{AdapterHost, HostOptions};
 pub use self::lists::{Fetches, ListStatus};
 pub use self::outbound::{LostElements, TargetStatus};
+pub use self::parameter_path::lower_camel_case;
 pub use self::reference::{ComponentRef, OciRef, ReferenceError};
 pub use self::registry::{RegistryError, RegistryOptions};
 pub use self::series::{ScrapeFormat, SeriesStore};
 pub use self::spec::{HandlerSpec, InstanceDecl, InstanceIndex, Limits};
+pub use self::structure::{Counted, Excess};
 pub use self::template::{Template, Variety};
 pub use self::workloads::{Container, MAX_PODS, Overflow, Pod, WorkloadIndex};

@@ -28,10 +28,11 @@ pub(crate) fn beside<'p>(parameters: &'p Value, path: &str, name: &str) -> Optio
 
 fn field<'p>(value: &'p Value, snake: &str) -> Option<&'p Value> {
     let fields = value.as_object()?;
-    fields.get(snake).or_else(|| fields.get(&camel(snake)))
+    fields.get(snake).or_else(|| fields.get(&lower_camel_case(snake)))
 }
 
-fn camel(snake: &str) -> String {
+/// A parameter's name of snake_case, as protobuf's JSON writes it.
+pub fn lower_camel_case(snake: &str) -> String {
     let mut camel = String::with_capacity(snake.len());
     let mut raise = false;
     for letter in snake.chars() {

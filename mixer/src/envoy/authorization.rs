@@ -1,3 +1,4 @@
+use mesh_api::code::{INVALID_ARGUMENT, OK, PERMISSION_DENIED, name_and_status, refusal};
 use mesh_api::envoy::config::core::v3::HeaderValueOption;
 use mesh_api::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use mesh_api::envoy::service::auth::v3::check_response::HttpResponse;
@@ -10,11 +11,6 @@ use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 
 use super::header_operations::{HeaderChanges, option};
-use super::status::{name_and_status, refusal_code};
-
-const OK: i32 = 0;
-const INVALID_ARGUMENT: i32 = 3;
-const PERMISSION_DENIED: i32 = 7;
 
 /// Below its own name, Envoy's filter keeps what is said here as dynamic metadata.
 pub(super) const AUTHORIZATION_FILTER: &str = "envoy.filters.http.ext_authz";
@@ -64,7 +60,7 @@ pub(crate) fn respond(
         if answered.is_grpc {
             denied.headers.push(grpc_status(status.code));
         }
-        (refusal_code(status.code), HttpResponse::DeniedResponse(denied))
+        (refusal(status.code), HttpResponse::DeniedResponse(denied))
     };
     let response = CheckResponse {
         status: Some(Status { code, message: status.message, details: Vec::new() }),
@@ -116,7 +112,7 @@ fn direct_response(direct: &RouteDirective, code: i32, untold: &mut usize) -> De
 
 /// Envoy would make a gRPC status of the HTTP status, which loses the code.
 fn grpc_status(code: i32) -> HeaderValueOption {
-    let code = refusal_code(code).to_string();
+    let code = refusal(code).to_string();
     option("grpc-status", &code, HeaderAppendAction::OverwriteIfExistsOrAdd)
 }
 

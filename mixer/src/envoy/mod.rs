@@ -22,7 +22,6 @@ mod node;
 mod rate_limit;
 mod request_line;
 mod stated;
-mod status;
 mod tcp_entry;
 
 pub(crate) use access_log::{EntrySource, LogEntry};

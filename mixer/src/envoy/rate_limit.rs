@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mesh_api::code::{INTERNAL, INVALID_ARGUMENT, OK, UNAVAILABLE};
 use mesh_api::envoy::extensions::common::ratelimit::v3::RateLimitDescriptor;
 use mesh_api::mixer::v1::CheckResponse;
 use mesh_attributes::{AttributeBag, OwnedValue};
@@ -20,11 +21,6 @@ use super::stated::{set_stated, stated};
 
 /// The map of all entries of a descriptor.
 const DESCRIPTORS: &str = "request.descriptors";
-
-const OK: i32 = 0;
-const INVALID_ARGUMENT: i32 = 3;
-const INTERNAL: i32 = 13;
-const UNAVAILABLE: i32 = 14;
 
 /// One descriptor as a request for quota.
 #[derive(Debug, PartialEq)]

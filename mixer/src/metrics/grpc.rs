@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use mesh_api::code::CODES;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 use tonic::Code;
 use tonic::body::Body as GrpcBody;
@@ -31,27 +32,6 @@ const METHODS: [&str; 9] = [
     "_other",
 ];
 
-/// The names of gRPC's status codes, as OpenCensus writes them.
-const STATUSES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
 /// OpenCensus' buckets of milliseconds, without those above a minute.
 const MILLIS: [f64; 21] = [
     0.01, 0.05, 0.1, 0.3, 0.6, 0.8, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 16.0, 25.0, 50.0,
@@ -69,7 +49,7 @@ struct Method {
     name: &'static str,
     completed: IntCounterVec,
     /// Made when the first call ends so: most statuses never come.
-    by_status: [OnceLock<IntCounter>; STATUSES.len()],
+    by_status: [OnceLock<IntCounter>; CODES.len()],
     millis: Histogram,
     received: Histogram,
     sent: Histogram,
@@ -103,9 +83,9 @@ impl GrpcMetrics {
 
 impl Method {
     fn completed(&self, code: Code) {
-        let at = (code as usize).min(STATUSES.len() - 1);
+        let at = (code as usize).min(CODES.len() - 1);
         self.by_status[at]
-            .get_or_init(|| self.completed.with_label_values(&[self.name, STATUSES[at]]))
+            .get_or_init(|| self.completed.with_label_values(&[self.name, CODES[at].0]))
             .inc();
     }
 }

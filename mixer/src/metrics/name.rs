@@ -127,6 +127,8 @@ table! {
     HandlerQueueLimit Gauge "mixer_handler_queue_limit" ["handler"] 1000 "Batches that may wait for a handler; handlers beyond the budget are left out."
     HandlersLeftOut Gauge "mixer_handler_left_out" [] 1 "Handlers without series of their own, because there are more than the budget."
 
+    CompilesGivenUp Counter "mixer_adapter_compiles_given_up_total" [] 1 "Components that were not compiled in time."
+    CompilesOverdue Gauge "mixer_adapter_compiles_overdue" [] 1 "Components still being compiled that were given up."
     AdapterCalls Counter "mixer_adapter_calls_total" ["handler", "adapter"] 1000 "Calls of an adapter that were asked for."
     AdapterTraps Counter "mixer_adapter_traps_total" ["handler", "adapter"] 1000 "Calls that ended in a crash of the adapter, or for which no instance could be made."
     AdapterDeadlines Counter "mixer_adapter_deadlines_total" ["handler", "adapter"] 1000 "Calls that were cancelled at their deadline."

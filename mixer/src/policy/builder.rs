@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_host::{AdapterHost, BuildError, Handler, HandlerSpec, InstanceDecl, Limits, Variety};
+use adapter_host::{
+    AdapterHost, BuildError, Handler, HandlerSpec, InstanceDecl, Limits, Variety, lower_camel_case,
+};
 use mesh_config::{AdapterRef, CompiledAdapter, ConfigSet, Problem, Resource, ResourceKey, Spec};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -334,17 +336,6 @@ fn parameters(adapter: Option<CompiledAdapter>, given: &Value) -> Value {
         }
     }
     parameters
-}
-
-fn lower_camel_case(name: &str) -> String {
-    let mut words = name.split('_');
-    let mut camel = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        camel.push_str(letters.as_str());
-    }
-    camel
 }
 
 pub(super) fn problem(resource: &Resource, message: String) -> Problem {

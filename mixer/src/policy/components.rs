@@ -4,7 +4,8 @@
 //! loaded on a thread of its own while the policy in force goes on. What is in a registry is pulled by a
 //! task: a build waits for all of its pulls together no longer than [`PATIENCE`], then goes on without
 //! them – the handler keeps what it had, or its rules fail closed – and another build follows when the
-//! component is there. A pull that failed is tried again, ever less often, for ever: a registry that comes
+//! component is there. What takes too long to be compiled is
+//! gone without as well, and another build follows when it is done. A pull that failed is tried again, ever less often, for ever: a registry that comes
 //! back is found without anybody's help.
 
 use std::collections::{HashMap, HashSet};
@@ -135,8 +136,20 @@ impl Components {
                         return;
                     }
                 }
+                () = self.host.compiled_late() => {
+                    self.forget_pauses();
+                    return;
+                }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
-                else => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Whichever waited for the component that is compiled now asks for it again.
+    fn forget_pauses(&mut self) {
+        for pull in self.pulls.values_mut() {
+            if let Pull::Failed(failure) = pull {
+                failure.next = Instant::now();
             }
         }
     }

@@ -1,6 +1,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use mesh_api::code;
 use mesh_api::mixer::v1::check_response::{PreconditionResult, QuotaResult};
 use mesh_api::mixer::v1::{CheckResponse, ReferencedAttributes};
 use mesh_attributes::References;
@@ -8,7 +9,6 @@ use mesh_attributes::wire::resolve_references;
 use prost::Message;
 
 use super::HeaderOperations;
-use super::code;
 use super::verdict::{Denial, Verdict};
 use crate::generations::Generation;
 use crate::quota::Grant;

@@ -1,7 +1,6 @@
 //! The check of one request: the question, the answer and what follows from it.
 
 mod answer;
-pub(crate) mod code;
 mod operations;
 mod question;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use std::rc::Rc;
 
+use mesh_api::code;
+
 use super::HeaderOperations;
-use super::code;
 use super::operations::HeaderOperation;
 
 /// Response code details of a request that policy refused; the code's name follows.
@@ -83,7 +84,7 @@ impl Denial {
     /// The status of a gRPC call that gets this refusal: never success, which would be an answer without
     /// a message.
     pub fn grpc_status(&self) -> i32 {
-        if (code::OK + 1..=code::LAST).contains(&self.code) { self.code } else { code::UNKNOWN }
+        code::refusal(self.code)
     }
 
     /// The same with a status and body that policy wrote.

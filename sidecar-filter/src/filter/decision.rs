@@ -6,9 +6,11 @@
 
 use std::rc::Rc;
 
+use mesh_api::code;
+
 use super::{Filter, Flow, Reply};
 use crate::attributes::Refused;
-use crate::check::{Denial, HeaderOperations, MixerCache, Verdict, code};
+use crate::check::{Denial, HeaderOperations, MixerCache, Verdict};
 use crate::config::NoteWhen;
 use crate::generations::Generation;
 use crate::host::{HeaderBlock, StreamHost};

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use mesh_api::code;
+
 use super::call::Call;
 use super::decision::{Decided, flag};
 use super::{Filter, Flow};
 use crate::attributes::RequestBag;
-use crate::check::{Answer, Denial, Question, Verdict, code};
+use crate::check::{Answer, Denial, Question, Verdict};
 use crate::config::Scope;
 use crate::host::{Moment, StreamHost};
 use crate::quota::{Ask, Charge, Charges, PoolPolicy, Prefetch, Taken, Ticket};

@@ -100,6 +100,7 @@ fn the_cases_of_our_adapters_pass_in_the_host() -> Result<()> {
         let arguments = ["adapter", "test", text(&component)?, "--cases", text(&cases)?];
         let tested = meshctl(&layout, &arguments)?;
         ensure!(tested.status.success(), "{}:\n{}", cases.display(), told(&tested));
+        let cases = source.join("bench.yaml");
         let arguments =
             ["adapter", "bench", text(&component)?, "--cases", text(&cases)?, "--millis", "5"];
         let measured = meshctl(&layout, &arguments)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask screenshots`: what the demo's mesh looks like in Prometheus and in Zipkin, as pictures for
 //! the documents.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,9 @@ const RANGE: &str = "1m";
 
 const WINDOW: (u32, u32) = (1400, 1480);
 const TRACE_WINDOW: (u32, u32) = (1400, 760);
+/// The call of a service, Mixer's check and its call of an adapter. Zipkin's page has one row for the spans
+/// that share an id, which are those of both sides of a call.
+const ROWS: usize = 3;
 
 /// Runs the mesh, sends requests, and takes the pictures.
 ///
@@ -61,6 +65,7 @@ pub(crate) fn run(layout: &Layout) -> Result<()> {
     );
     browser.screenshot(&page, WINDOW, &pictures.join("prometheus.png"))?;
     let trace = trace_of_both_sides(backends.zipkin().context("Zipkin runs")?)?;
+    ensure!(browser.dom(&trace)?.to_lowercase().contains("mixer"), "{trace} does not show Mixer");
     browser.screenshot(&trace, TRACE_WINDOW, &pictures.join("zipkin.png"))?;
     eprintln!("  ✓ {}", pictures.display());
     mesh.stop()
@@ -92,7 +97,7 @@ fn graph_page(prometheus: &str) -> String {
     format!("{prometheus}/graph?{}", graphs.collect::<Vec<_>>().join("&"))
 }
 
-/// The page of a trace that both sidecars and Mixer have spans in.
+/// The page of a trace that both sidecars and Mixer have spans in, those of its adapters among them.
 fn trace_of_both_sides(zipkin: &Zipkin) -> Result<String> {
     let id = zipkin.wait_for_trace("a trace of both sides", |spans| {
         let has = |kind: &str| {
@@ -101,7 +106,8 @@ fn trace_of_both_sides(zipkin: &Zipkin) -> Result<String> {
                 .any(|span| span["kind"] == kind && span["tags"]["mesh.service"].is_string())
         };
         let asked_mixer = spans.iter().any(|span| span["localEndpoint"]["serviceName"] == "mixer");
-        has("CLIENT") && has("SERVER") && asked_mixer
+        let rows: BTreeSet<_> = spans.iter().filter_map(|span| span["id"].as_str()).collect();
+        has("CLIENT") && has("SERVER") && asked_mixer && rows.len() >= ROWS
     })?;
     Ok(format!("{}/zipkin/traces/{id}", zipkin.url()))
 }

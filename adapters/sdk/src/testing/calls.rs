@@ -2,7 +2,7 @@
 //! the instance of an index and fail as it does.
 
 use super::TestHandler;
-use super::handler::to_wire;
+use super::batch::to_wire;
 use crate::bindings::base::mixmesh::adapter::types;
 use crate::{
     Action, ApiKey, ApiKeyRequest, Authorization, CallError, CheckNothing, CheckResult, Endpoint,

@@ -1,10 +1,8 @@
 use serde_json::Value as Json;
 
 use crate::bindings::base::exports::mixmesh::adapter::lifecycle;
-use crate::bindings::base::mixmesh::adapter::types;
 use crate::bindings::edge::exports::mixmesh::adapter::edge;
 use crate::bindings::logentry::exports::mixmesh::adapter::logentry;
-use crate::bindings::metric::exports::mixmesh::adapter::metric;
 use crate::bindings::tracespan::exports::mixmesh::adapter::tracespan;
 use crate::metric::SeriesById;
 use crate::{
@@ -12,6 +10,8 @@ use crate::{
     TraceSpan, Value, ValueType, WorkloadEdge,
 };
 use crate::{export, log_entry, trace_span};
+
+use super::batch::{Pool, log_entry_group, metric_batch, span_group};
 
 /// An adapter that has taken its configuration, called as the host calls it.
 #[derive(Debug)]
@@ -97,35 +97,7 @@ impl<A: MetricSeries> TestHandler<A> {
         &mut self,
         metrics: &[(u32, &[Value<'_>], Value<'_>)],
     ) -> Vec<FailedElement> {
-        let mut introduced: Vec<metric::Series> = Vec::new();
-        let mut series = Vec::with_capacity(metrics.len());
-        for (instance, dimensions, _) in metrics {
-            let dimensions: Vec<types::Value> = dimensions.iter().map(to_wire).collect();
-            let is_it = |s: &metric::Series| s.instance == *instance && s.dimensions == dimensions;
-            let id = introduced.iter().position(is_it).unwrap_or(introduced.len());
-            let id = u32::try_from(id).expect("a test has few series");
-            if id as usize == introduced.len() {
-                introduced.push(metric::Series { id, instance: *instance, dimensions });
-            }
-            series.push(id);
-        }
-        let sample = |(series, value): (u32, &Value<'_>)| metric::Sample {
-            series,
-            value: match value {
-                Value::Int64(number) => metric::Measure::Int64(*number),
-                Value::Double(number) => metric::Measure::Double(*number),
-                Value::Duration(nanos) => metric::Measure::Duration(*nanos),
-                Value::Boolean(truth) => metric::Measure::Boolean(*truth),
-                Value::Timestamp(nanos) => metric::Measure::Timestamp(*nanos),
-                other => metric::Measure::Text(other.to_string()),
-            },
-        };
-        let batch = metric::Batch {
-            forgotten: Vec::new(),
-            introduced,
-            samples: series.into_iter().zip(metrics.iter().map(|m| &m.2)).map(sample).collect(),
-        };
-        SeriesById::default().report(&mut self.adapter, &batch)
+        SeriesById::default().report(&mut self.adapter, &metric_batch(metrics))
     }
 }
 
@@ -137,16 +109,7 @@ impl<A: LogEntry> TestHandler<A> {
         entries: &[(u32, &str, i64, &[Value<'_>])],
     ) -> Vec<FailedElement> {
         let mut pool = Pool::default();
-        let group = |(element, entry): (u32, &(u32, &str, i64, &[Value<'_>]))| {
-            let (instance, severity, timestamp, variables) = entry;
-            logentry::Group {
-                instance: *instance,
-                elements: vec![element],
-                severities: vec![pool.text(severity)],
-                timestamps: vec![*timestamp],
-                variables: variables.iter().map(|value| pool.column(value)).collect(),
-            }
-        };
+        let group = |(element, entry)| log_entry_group(&mut pool, element, entry);
         let groups = (0..).zip(entries).map(group).collect();
         let Pool { texts, addresses } = pool;
         let batch = logentry::Batch { texts, addresses, groups };
@@ -158,28 +121,7 @@ impl<A: TraceSpan> TestHandler<A> {
     /// Reports spans in one batch.
     pub fn report_spans(&mut self, spans: &[TestSpan<'_>]) -> Vec<FailedElement> {
         let mut pool = Pool::default();
-        let group = |(element, span): (u32, &TestSpan<'_>)| tracespan::Group {
-            instance: span.instance,
-            elements: vec![element],
-            trace_ids: vec![pool.text(span.trace_id)],
-            span_ids: vec![pool.text(span.span_id)],
-            parent_span_ids: vec![pool.text(span.parent_span_id)],
-            span_names: vec![pool.text(span.name)],
-            start_times: vec![span.start_time],
-            end_times: vec![span.end_time],
-            http_status_codes: vec![span.http_status_code],
-            client_spans: vec![span.is_client],
-            rewrite_client_span_ids: vec![span.rewrite_client_span_id],
-            source_names: vec![pool.text(span.source_name)],
-            source_ips: vec![pool.address(span.source_ip)],
-            destination_names: vec![pool.text(span.destination_name)],
-            destination_ips: vec![pool.address(span.destination_ip)],
-            request_sizes: vec![span.request_size],
-            request_total_sizes: vec![span.request_total_size],
-            response_sizes: vec![span.response_size],
-            response_total_sizes: vec![span.response_total_size],
-            tags: span.tags.iter().map(|value| pool.column(value)).collect(),
-        };
+        let group = |(element, span)| span_group(&mut pool, element, span);
         let groups = (0..).zip(spans).map(group).collect();
         let Pool { texts, addresses } = pool;
         let batch = tracespan::Batch { texts, addresses, groups };
@@ -232,55 +174,5 @@ impl<A: Conversation> TestHandler<A> {
     /// Those of the adapter.
     pub fn received(&mut self, target: u32, state: &[u8], data: &[u8]) -> Result<Step, String> {
         self.adapter.received(target, state, data)
-    }
-}
-
-/// The texts and addresses of a batch, to which its columns point.
-#[derive(Debug, Default)]
-struct Pool {
-    texts: Vec<String>,
-    addresses: Vec<Vec<u8>>,
-}
-
-impl Pool {
-    fn text(&mut self, text: &str) -> u32 {
-        self.texts.push(text.to_owned());
-        u32::try_from(self.texts.len() - 1).expect("a test has few texts")
-    }
-
-    fn address(&mut self, bytes: &[u8]) -> u32 {
-        self.addresses.push(bytes.to_vec());
-        u32::try_from(self.addresses.len() - 1).expect("a test has few addresses")
-    }
-
-    fn column(&mut self, value: &Value<'_>) -> types::Column {
-        match value {
-            Value::Text(value) => types::Column::Text(vec![self.text(value)]),
-            Value::Int64(number) => types::Column::Int64(vec![*number]),
-            Value::Double(number) => types::Column::Double(vec![*number]),
-            Value::Boolean(truth) => types::Column::Boolean(vec![*truth]),
-            Value::Timestamp(nanos) => types::Column::Timestamp(vec![*nanos]),
-            Value::Duration(nanos) => types::Column::Duration(vec![*nanos]),
-            Value::IpAddress(bytes) => types::Column::IpAddress(vec![self.address(bytes)]),
-            Value::StringMap(map) => {
-                let entries = map.iter().map(|(key, value)| (self.text(key), self.text(value)));
-                types::Column::StringMap(vec![entries.collect()])
-            }
-        }
-    }
-}
-
-pub(super) fn to_wire(value: &Value<'_>) -> types::Value {
-    match value {
-        Value::Text(text) => types::Value::Text((*text).to_owned()),
-        Value::Int64(number) => types::Value::Int64(*number),
-        Value::Double(number) => types::Value::Double(*number),
-        Value::Boolean(truth) => types::Value::Boolean(*truth),
-        Value::Timestamp(nanos) => types::Value::Timestamp(*nanos),
-        Value::Duration(nanos) => types::Value::Duration(*nanos),
-        Value::IpAddress(bytes) => types::Value::IpAddress(bytes.to_vec()),
-        Value::StringMap(map) => {
-            types::Value::StringMap(map.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! The host's place in native tests of an adapter: configures it, calls it, and records what it asks
 //! for. Each test thread has a host of its own.
 
+mod batch;
+pub mod bench;
 mod calls;
 mod handler;
 pub(crate) mod imports;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use adapter_host::{CallError, CheckResult, FailedElement, QuotaGrant};
+use mesh_api::code::CODES;
 use mesh_config::nearest_name;
 use serde_json::{Map, Value, json};
 
@@ -10,26 +11,6 @@ use super::mismatch::{Difference, agrees};
 use super::value::{show, show_nanos};
 use crate::attributes::duration;
 
-/// The codes of google.rpc, by number.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 const CHECK_FIELDS: [&str; 6] =
     ["code", "message", "valid_duration", "valid_use_count", "direct_response", "output"];
 const QUOTA_FIELDS: [&str; 4] = ["code", "message", "amount", "valid_duration"];
@@ -201,9 +182,10 @@ fn normal(name: &str, value: &Value) -> Result<Value, String> {
         "code" => match value {
             Value::Number(number) => {
                 let code = number.as_u64().and_then(|n| CODES.get(usize::try_from(n).ok()?));
-                code.map(|code| json!(code)).ok_or_else(|| format!("there is no code {number}"))
+                code.map(|(name, _)| json!(name))
+                    .ok_or_else(|| format!("there is no code {number}"))
             }
-            Value::String(text) if CODES.contains(&text.as_str()) => Ok(value.clone()),
+            Value::String(text) if CODES.iter().any(|(name, _)| name == text) => Ok(value.clone()),
             other => Err(format!("{other} is no code of google.rpc, such as PERMISSION_DENIED")),
         },
         "valid_duration" => {
@@ -217,8 +199,8 @@ fn normal(name: &str, value: &Value) -> Result<Value, String> {
 }
 
 fn code_name(code: i32) -> Value {
-    let name = usize::try_from(code).ok().and_then(|code| CODES.get(code));
-    name.map_or_else(|| json!(code), |name| json!(name))
+    let known = usize::try_from(code).ok().and_then(|code| CODES.get(code));
+    known.map_or_else(|| json!(code), |(name, _)| json!(name))
 }
 
 fn told(outcome: &Result<Answer, CallError>) -> String {

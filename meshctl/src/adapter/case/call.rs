@@ -1,10 +1,6 @@
 use std::fmt;
 
-use adapter_host::{
-    AdapterValue, CallError, ColumnBatch, ColumnTemplate, FailedElement, Handler, InstanceIndex,
-    MetricBatch, QuotaRequest, Template, Variety,
-};
-use mesh_attributes::{OwnedValue, Timestamp, ValueType};
+use adapter_host::{CallError, Handler, InstanceIndex, Variety};
 use mesh_config::Origin;
 
 use super::answer::{Answer, Expected};
@@ -116,96 +112,25 @@ impl Call {
         handler: &Handler,
         instance: &Instance,
     ) -> Result<Answer, CallError> {
-        let declared = || self.values.first().map(|v| v.declared(instance)).unwrap_or_default();
-        match self.kind {
-            Kind::Check => {
-                let values = match instance.decl.template {
-                    Template::ListEntry => {
-                        let value = self.values.first().and_then(|values| values.get("value"));
-                        value.cloned().into_iter().collect()
-                    }
-                    _ => declared(),
-                };
-                handler.check(self.instance, values).await.map(Answer::Check)
-            }
-            Kind::Quota => {
-                let request = QuotaRequest {
-                    deduplication_id: self.asked.deduplication_id.clone(),
-                    amount: self.asked.amount,
-                    best_effort: self.asked.best_effort,
-                };
-                let grant = handler.allocate(self.instance, declared(), request).await?;
-                Ok(Answer::Quota(grant))
-            }
-            Kind::Generate => {
-                handler.generate(self.instance, declared()).await.map(Answer::Generate)
-            }
-            Kind::Report => self.report(handler, instance).await.map(Answer::Report),
+        let prepared = self.prepare(instance)?;
+        prepared.make(handler, prepared.values()).await
+    }
+
+    /// Whether the adapter is to take all of it, so that it is worth measuring.
+    pub(super) fn is_to_work(&self) -> bool {
+        match &self.expected {
+            Expected::Fields(_) => true,
+            Expected::Error { .. } => false,
+            Expected::Failed(failed) => failed.is_empty(),
         }
     }
 
-    async fn report(
-        &self,
-        handler: &Handler,
-        instance: &Instance,
-    ) -> Result<Vec<FailedElement>, CallError> {
-        let elements = (0..).zip(&self.values);
-        match instance.decl.template {
-            Template::Metric => {
-                let mut batch = MetricBatch::new();
-                for (element, values) in elements {
-                    let declared = values.declared(instance);
-                    let dimensions: Vec<_> = declared.iter().map(OwnedValue::borrow).collect();
-                    let value = values.get("value").map(OwnedValue::borrow);
-                    let value = value.unwrap_or(AdapterValue::Int64(0));
-                    batch.push(element, self.instance, &dimensions, value);
-                }
-                handler.report_metrics(&batch).await
-            }
-            Template::LogEntry => {
-                self.report_columns(ColumnTemplate::LogEntry, handler, instance).await
-            }
-            Template::TraceSpan => {
-                self.report_columns(ColumnTemplate::TraceSpan, handler, instance).await
-            }
-            Template::Edge => self.report_columns(ColumnTemplate::Edge, handler, instance).await,
-            Template::ReportNothing => {
-                let count = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
-                handler.report_nothing(self.instance, count).await.map(|()| Vec::new())
-            }
-            // The suite lets reports through to instances of these templates alone.
-            _ => {
-                Err(CallError::NoSuchInstance { variety: Variety::Report, index: self.instance.0 })
-            }
-        }
-    }
-
-    async fn report_columns(
-        &self,
-        template: ColumnTemplate,
-        handler: &Handler,
-        instance: &Instance,
-    ) -> Result<Vec<FailedElement>, CallError> {
-        let mut batch = ColumnBatch::new(template);
-        for (element, values) in (0..).zip(&self.values) {
-            let own = template.fields().iter();
-            let own = own
-                .map(|(name, of)| values.get(name).map_or_else(|| zero(*of), OwnedValue::borrow));
-            let declared = values.declared(instance);
-            let values: Vec<_> = own.chain(declared.iter().map(OwnedValue::borrow)).collect();
-            batch.push(element, self.instance, &values);
-        }
-        handler.report_columns(&batch).await
-    }
-}
-
-/// What a field is that a case leaves out; the templates' own fields are of these types.
-fn zero(of: ValueType) -> AdapterValue<'static> {
-    match of {
-        ValueType::Int64 => AdapterValue::Int64(0),
-        ValueType::Bool => AdapterValue::Bool(false),
-        ValueType::Timestamp => AdapterValue::Timestamp(Timestamp::default()),
-        ValueType::IpAddress => AdapterValue::Bytes(&[]),
-        _ => AdapterValue::String(""),
+    /// Where an outcome differs from what is expected of the call.
+    pub(crate) fn differences(&self, outcome: &Result<Answer, CallError>) -> Vec<String> {
+        let differences = self.expected.differences(outcome);
+        let told = differences
+            .iter()
+            .map(|d| format!("{}: {} is expected and {} came", d.what, d.expected, d.actual));
+        told.collect()
     }
 }

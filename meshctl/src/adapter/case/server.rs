@@ -40,7 +40,11 @@ struct Server {
 
 /// What came, in order.
 #[derive(Debug, Clone, Default)]
-struct Received(Arc<Mutex<Vec<String>>>);
+struct Received {
+    messages: Arc<Mutex<Vec<String>>>,
+    /// What comes is forgotten at once.
+    is_sink: bool,
+}
 
 /// How long what was sent may take to arrive.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(5);
@@ -57,9 +61,24 @@ impl Servers {
     /// # Errors
     /// When a port cannot be had.
     pub(super) async fn start(kinds: &BTreeMap<String, ServerKind>) -> Result<Self> {
+        Self::run(kinds, Received::default).await
+    }
+
+    /// As [`Self::start`], but the servers keep nothing: for measurements, which send much.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub(super) async fn sinks(kinds: &BTreeMap<String, ServerKind>) -> Result<Self> {
+        Self::run(kinds, || Received { is_sink: true, ..Received::default() }).await
+    }
+
+    async fn run(
+        kinds: &BTreeMap<String, ServerKind>,
+        received: impl Fn() -> Received,
+    ) -> Result<Self> {
         let (mut running, mut tasks) = (BTreeMap::new(), JoinSet::new());
         for (name, kind) in kinds {
-            let received = Received::default();
+            let received = received();
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let failed = || format!("start the server {name} of the case");
             let address = if *kind == ServerKind::Udp {
@@ -110,6 +129,9 @@ impl Servers {
 
 impl Received {
     fn keep(&self, bytes: &[u8]) {
+        if self.is_sink {
+            return;
+        }
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
             Err(_) => {
@@ -124,7 +146,7 @@ impl Received {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,6 +169,7 @@ async fn keep_lines_of(mut stream: TcpStream, received: Received) {
     loop {
         match stream.read_buf(&mut pending).await {
             Ok(0) | Err(_) => break,
+            Ok(_) if received.is_sink => pending.clear(),
             Ok(_) => {}
         }
         while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {

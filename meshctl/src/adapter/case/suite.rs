@@ -84,12 +84,13 @@ impl Suite {
         parameters
     }
 
-    /// The cases that make a handler, with the first call of each instance.
+    /// The cases that make a handler, with the first call of each instance that the adapter is to take.
     pub(crate) fn measurable(&self) -> Vec<(&Case, Vec<&Call>)> {
         let mut seen = BTreeSet::new();
         let cases = self.cases.iter().filter(|case| case.problems.is_none());
         let with_calls = cases.map(|case| {
             let calls = case.calls.iter().filter(|call| !call.values.is_empty());
+            let calls = calls.filter(|call| call.is_to_work());
             (case, calls.filter(|call| seen.insert(call.instance.0)).collect::<Vec<_>>())
         });
         with_calls.filter(|(_, calls)| !calls.is_empty()).collect()
@@ -101,6 +102,18 @@ impl Suite {
     /// When a port cannot be had.
     pub(crate) async fn servers(&self) -> Result<Servers> {
         Servers::start(&self.servers).await
+    }
+
+    /// Starts back ends for a case that keep nothing of what they get, and puts their addresses into its
+    /// parameters.
+    ///
+    /// # Errors
+    /// When a port cannot be had.
+    pub(crate) async fn start_sinks(&self, case: &Case) -> Result<(Servers, Value)> {
+        let servers = Servers::sinks(&self.servers).await?;
+        let mut parameters = case.parameters.clone();
+        servers.fill_in(&mut parameters);
+        Ok((servers, parameters))
     }
 
     /// Starts the back ends of a case and puts their addresses into its parameters.

@@ -34,8 +34,8 @@ const GENERATED: &str = "generated";
 const FILES: [(&str, &str); 4] = [
     (".gitignore", include_str!("../../../templates/c/gitignore")),
     ("app.c", include_str!("../../../templates/c/app.c.jinja")),
-    ("json.c", include_str!("../../../templates/c/json.c")),
-    ("json.h", include_str!("../../../templates/c/json.h")),
+    ("json.c", include_str!("../../../../examples/adapters/c/json.c")),
+    ("json.h", include_str!("../../../../examples/adapters/c/json.h")),
 ];
 
 pub(super) fn files(new: &NewProject) -> Result<Vec<ProjectFile>> {

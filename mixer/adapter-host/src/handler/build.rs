@@ -6,6 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime::PoolConcurrencyLimitError;
 
 use super::breaker::Breaker;
+use super::complaints::Complaints;
 use super::lease::judge;
 use super::pool::Pool;
 use super::status::Counts;
@@ -139,6 +140,7 @@ impl Handler {
             surroundings: Arc::new(surroundings),
             pool: Pool::new(spec.limits.instances.get(), component.is_large()),
             breaker: Breaker::default(),
+            complaints: Complaints::default(),
             counts: Counts::default(),
             is_closing: AtomicBool::new(false),
             component,

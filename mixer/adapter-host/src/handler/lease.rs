@@ -90,8 +90,10 @@ impl Handler {
         let (handler, adapter) = (&self.spec.name, self.component.name());
         if opened {
             tracing::error!(handler, adapter, %cause, "an adapter fails again and again and is called no more but for probes");
-        } else if !self.breaker.is_open() {
-            tracing::warn!(handler, adapter, %cause, "a call of an adapter failed and its instance is replaced");
+        } else if !self.breaker.is_open()
+            && let Some(untold) = self.complaints.admit(std::time::Instant::now())
+        {
+            tracing::warn!(handler, adapter, %cause, untold, "a call of an adapter failed and its instance is replaced");
         }
     }
 }
@@ -137,8 +139,8 @@ pub(super) fn judge<T>(
             return CallError::Deadline { limit };
         }
         let cause = error.root_cause();
-        let message = match guest.store.data().refused_memory() {
-            Some(limit) => format!("it needs more than {} MiB of memory ({cause})", limit >> 20),
+        let message = match guest.store.data().refusal() {
+            Some(refusal) => cut(format!("{refusal} ({cause})")),
             None => cut(cause.to_string()),
         };
         CallError::Trap { message }

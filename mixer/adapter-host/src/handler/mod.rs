@@ -5,6 +5,7 @@ mod bounded;
 mod breaker;
 mod build;
 mod check;
+mod complaints;
 mod converse;
 mod generate;
 mod keeper;
@@ -25,6 +26,7 @@ pub use self::allocate::{QuotaGrant, QuotaRequest};
 pub use self::bounded::{bounded_text, bounded_values};
 pub use self::breaker::{Attempt, Breaker, Open};
 pub use self::check::CheckResult;
+use self::complaints::Complaints;
 pub(crate) use self::lease::until;
 use self::pool::Pool;
 pub(crate) use self::report::handed_over;
@@ -47,6 +49,7 @@ pub struct Handler {
     surroundings: Arc<Surroundings>,
     pool: Pool,
     breaker: Breaker,
+    complaints: Complaints,
     counts: Counts,
     /// Only conversations go on.
     is_closing: AtomicBool,

@@ -51,6 +51,8 @@ pub struct HandlerStatus {
     pub series_overflowed: u64,
     /// Diagnostic messages dropped because there were too many.
     pub messages_dropped: u64,
+    /// Bytes of log lines that wait to be written; handlers with one file share this.
+    pub log_bytes_queued: usize,
     /// Batches of log lines that the handler's stream did not take, because it does not keep up.
     pub log_writes_refused: u64,
     /// What was sent to each target.
@@ -114,6 +116,7 @@ impl Handler {
             series,
             series_overflowed,
             messages_dropped: self.surroundings.talk.dropped(),
+            log_bytes_queued: self.surroundings.stream.get().map_or(0, |s| s.queued_bytes()),
             log_writes_refused: self.surroundings.writes_refused.load(Ordering::Relaxed),
             outbound: self.surroundings.targets.status(),
             lists: self.surroundings.lists.status(),

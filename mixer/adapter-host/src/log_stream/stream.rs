@@ -134,6 +134,11 @@ impl LogStream {
         })
     }
 
+    /// Bytes that wait to be written.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes.load(Ordering::Relaxed)
+    }
+
     /// Writes that failed, each with the lines of a batch.
     pub(crate) fn lost_writes(&self) -> u64 {
         self.lost_writes.load(Ordering::Relaxed)

@@ -92,7 +92,7 @@ pub(crate) fn file(adapter: &str) -> PathBuf {
 }
 
 pub(crate) fn options() -> HostOptions {
-    HostOptions { max_instances: 16, ..HostOptions::default() }
+    HostOptions { max_instances: 16, compile_limit: HostOptions::PATIENT, ..HostOptions::default() }
 }
 
 /// A host that finds adapters compiled by the tests before.

@@ -5,6 +5,8 @@
 mod cache;
 mod checks;
 mod columns;
+mod compiling;
+mod crafted;
 mod custom;
 mod excess;
 mod fixture;
@@ -17,6 +19,7 @@ mod outbound;
 mod quota;
 mod registry;
 mod reports;
+mod structure;
 mod templates;
 mod wasi;
 mod workloads;
