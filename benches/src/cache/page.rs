@@ -168,6 +168,7 @@ mod tests {
             l1_percent: 0.0,
             l2_percent: 0.0,
             requests: 10,
+            refused: 0,
             curve: vec![(0.0, 0.5), (0.999, 4.0)],
         };
         let level = |keys, churn| Level {

@@ -92,6 +92,7 @@ pub(super) fn proxies(rows: &[Proxied]) -> Vec<Vec<String>> {
         "l1 %",
         "l2 %",
         "n",
+        "refused",
     ];
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
@@ -109,6 +110,7 @@ pub(super) fn proxies(rows: &[Proxied]) -> Vec<Vec<String>> {
             format!("{:.1}", row.l1_percent),
             format!("{:.1}", row.l2_percent),
             row.requests.to_string(),
+            row.refused.to_string(),
         ]
     }));
     lines

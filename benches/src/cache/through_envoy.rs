@@ -12,7 +12,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use testbed::{Layout, Mixer, MixerOptions, wait_until};
 
-use super::open_loop::{self, Load, latencies};
+use super::open_loop::{self, Heard, Load, latencies};
 use super::proxies::{Proxy, Variant};
 use super::servers::Servers;
 use crate::effort::Effort;
@@ -45,7 +45,10 @@ pub(super) struct Row {
     pub(super) l1_percent: f64,
     /// And Mixer's level.
     pub(super) l2_percent: f64,
+    /// Requests that were let through, of all turns.
     pub(super) requests: u64,
+    /// Requests that were not.
+    pub(super) refused: u64,
     /// Parts of all requests, and milliseconds that so many took at most.
     pub(super) curve: Vec<(f64, f64)>,
 }
@@ -53,6 +56,7 @@ pub(super) struct Row {
 /// One turn of one Envoy.
 struct Turn {
     latencies: Histogram<u64>,
+    refused: u64,
     envoy_cpu: f64,
     mixer_cpu: f64,
     l1: f64,
@@ -115,15 +119,17 @@ fn take(proxy: &Proxy, mixer: &Mixer, load: &Load, turn: u32) -> Result<Turn> {
     };
     let (times, hits) = read()?;
     let user = |n| proxy.variant.user(turn, n);
-    let latencies = open_loop::run(proxy.address, load, &user)
+    let heard = open_loop::run(proxy.address, load, &user)
         .with_context(|| format!("through {}", proxy.variant.name()))?;
     let (times_after, hits_after) = read()?;
-    let requests = latencies.len() as f64;
+    let Heard { latencies, refused } = heard;
+    ensure!(!latencies.is_empty(), "{} let nothing through", proxy.variant.name());
+    let requests = (latencies.len() + refused) as f64;
     let cpu = |i: usize| 1000.0 * (times_after[i] - times[i]) / requests;
     let percent = |i: usize| 100.0 * (hits_after[i] - hits[i]) as f64 / requests;
     let (envoy_cpu, mixer_cpu) = (cpu(0), cpu(1));
     let (l1, l2) = (percent(0), percent(1));
-    Ok(Turn { latencies, envoy_cpu, mixer_cpu, l1, l2 })
+    Ok(Turn { latencies, refused, envoy_cpu, mixer_cpu, l1, l2 })
 }
 
 fn row(proxy: &Proxy, turns: &[Turn]) -> Result<Row> {
@@ -153,6 +159,7 @@ fn row(proxy: &Proxy, turns: &[Turn]) -> Result<Row> {
         l1_percent: median(&|turn| turn.l1)?,
         l2_percent: median(&|turn| turn.l2)?,
         requests: all.len(),
+        refused: turns.iter().map(|turn| turn.refused).sum(),
         curve: QUANTILES.map(|quantile| (quantile, millis(&all, quantile))).to_vec(),
     })
 }

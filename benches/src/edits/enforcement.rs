@@ -86,7 +86,7 @@ fn edit(mesh: &Mesh, number: usize) -> Result<Duration> {
     let path = format!("/edited-{number}/");
     let mut connection = mesh.connect()?;
     let headers = [("x-user", "editor")];
-    connection.get(&path, &headers)?.require_ok().context("before the edit")?;
+    wait_until("the path to be open", LIMIT, || connection.get(&path, &headers)?.require_ok())?;
     let start = Instant::now();
     mesh.write_config("policy.yaml", &closing(&path))?;
     loop {
@@ -95,7 +95,8 @@ fn edit(mesh: &Mesh, number: usize) -> Result<Duration> {
         if status == 403 {
             return Ok(took);
         }
-        ensure!(status == 200, "answered {status} after edit {number}");
+        // 503: an adapter was too slow, which says nothing about the edit.
+        ensure!(matches!(status, 200 | 503), "answered {status} after edit {number}");
         ensure!(took < LIMIT, "edit {number} is not enforced after {took:?}");
         thread::sleep(LOOK_EVERY);
     }
@@ -111,7 +112,8 @@ fn keep_asking(proxy: SocketAddr, rate: u32, done: &AtomicBool) -> Result<u64> {
     let load = Load { rate, connections: 2, time: Duration::from_millis(500) };
     let mut answered = 0;
     while !done.load(Ordering::Relaxed) {
-        answered += open_loop::run(proxy, &load, &|n| format!("user-{}", n % USERS))?.len();
+        answered +=
+            open_loop::run(proxy, &load, &|n| format!("user-{}", n % USERS))?.latencies.len();
     }
     Ok(answered)
 }
