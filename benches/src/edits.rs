@@ -2,9 +2,12 @@
 //! ten seconds after it, beside what flushing everything would do, and what a cached answer takes in
 //! memory.
 //!
+//! Then how long an edit takes from the save of the file to the first answer through Envoy that obeys it.
+//!
 //! One client asks at a steady rate and as unevenly as the world does: request number n is asked for in
 //! proportion to 1/n.
 
+mod enforcement;
 mod load;
 
 use std::fs::File;
@@ -15,14 +18,16 @@ use anyhow::{Context, Result, ensure};
 use mesh_config::{ConfigSet, Revision, parse};
 use mixer::{DEFAULT_CACHE_BYTES, DEFAULT_ROOT_NAMESPACE, Metrics, Mixer, PolicyBuilder};
 use serde::Serialize;
+use testbed::Layout;
 use tokio::runtime::Runtime;
 
+use self::enforcement::Enforcement;
 use self::load::{Load, SECONDS};
 use crate::effort::Effort;
 use crate::policy;
 
 /// Rules of a namespace that nobody asks for.
-const OTHER_NAMESPACE: &str = include_str!("edits/other_namespace.yaml");
+pub(crate) const OTHER_NAMESPACE: &str = include_str!("edits/other_namespace.yaml");
 
 /// Metrics of the namespace that is asked for.
 const METRICS: &str = include_str!("edits/metrics.yaml");
@@ -33,6 +38,14 @@ struct Outcome {
     name: &'static str,
     /// Parts of a hundred, one for each second.
     hit_percent: [f64; SECONDS],
+}
+
+/// All that was measured, as `--json` writes it.
+#[derive(Debug, Serialize)]
+struct Measured {
+    outcomes: Vec<Outcome>,
+    /// Nothing where Envoy is not installed.
+    enforcement: Option<Enforcement>,
 }
 
 /// What a cached answer takes, in bytes.
@@ -75,22 +88,26 @@ pub(crate) fn run(effort: &Effort, json: Option<File>) -> Result<()> {
     let flushed = Mixer::new(again, DEFAULT_CACHE_BYTES, Metrics::new(), None);
     outcomes.push(outcome("any, if edits flushed everything", load.run(&runtime, &flushed)?));
     print(&outcomes, &weights, &load, effort);
+    let has_envoy = Layout::of_checkout().envoy().exists();
+    let enforcement = has_envoy.then(|| enforcement::run(effort)).transpose()?;
+    print_enforcement(enforcement.as_ref());
+    let measured = Measured { outcomes, enforcement };
     if let Some(mut file) = json {
-        serde_json::to_writer_pretty(&file, &outcomes).context("write the figures")?;
+        serde_json::to_writer_pretty(&file, &measured).context("write the figures")?;
         file.write_all(b"\n").context("write the figures")?;
     }
-    check(&outcomes)
+    check(&measured.outcomes)
 }
 
 /// Builds one policy after the other.
-struct Editor {
+pub(crate) struct Editor {
     builder: PolicyBuilder,
     metrics: Metrics,
     revision: u64,
 }
 
 impl Editor {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let metrics = Metrics::new();
         let host = AdapterHost::new(HostOptions::default())?;
         let adapters = policy::adapters()?;
@@ -98,7 +115,11 @@ impl Editor {
         Ok(Self { builder, metrics, revision: 0 })
     }
 
-    fn policy(&mut self, runtime: &Runtime, documents: &[&str]) -> Result<mixer::Policy> {
+    pub(crate) fn policy(
+        &mut self,
+        runtime: &Runtime,
+        documents: &[&str],
+    ) -> Result<mixer::Policy> {
         let parsed = parse("bench.yaml", &documents.join("\n---\n"));
         ensure!(parsed.problems.is_empty(), "the benches' policy: {:?}", parsed.problems);
         self.revision += 1;
@@ -167,6 +188,17 @@ fn print(outcomes: &[Outcome], weights: &Weights, load: &Load, effort: &Effort) 
     if !effort.is_believable {
         println!("A smoke run: the seconds are short and the figures mean nothing.");
     }
+}
+
+fn print_enforcement(enforcement: Option<&Enforcement>) {
+    let Some(Enforcement { edits, p50_ms, p99_ms, worst_ms, load }) = enforcement else {
+        println!("Envoy is not installed: how soon edits are enforced was not measured.");
+        return;
+    };
+    println!(
+        "from the save of a file to the first answer through Envoy that obeys it, {edits} edits: \
+         p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, worst {worst_ms:.0} ms; {load} other requests meanwhile"
+    );
 }
 
 /// Holds the ratios against what is promised: edits that cannot change an answer cost none.

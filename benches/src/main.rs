@@ -13,12 +13,14 @@ mod expr;
 mod figures;
 mod loopback;
 mod measure;
+mod plot;
 mod policy;
 mod quota;
 mod request;
 mod service;
 mod subject;
 mod table;
+mod zipf;
 
 use std::fs::File;
 use std::io::Write;
@@ -45,6 +47,10 @@ struct Options {
     /// Run everything in a few seconds; the times then mean nothing
     #[arg(long)]
     smoke: bool,
+
+    /// Where the page with the plots goes (bench cache)
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
 
     /// The program `mixs` of Istio 1.4, to be measured in the same run (bench mixer)
     #[arg(long, value_name = "PATH")]
@@ -90,7 +96,7 @@ fn run(options: &Options) -> Result<()> {
     let json = options.json.as_deref().map(create).transpose()?;
     match options.suite {
         Suite::Adapters => adapters::run(&effort, json),
-        Suite::Cache => run_table(cache::run, &effort, json),
+        Suite::Cache => cache::run(&effort, options.page.clone(), json),
         Suite::Edits => edits::run(&effort, json),
         Suite::Expr => run_table(expr::run, &effort, json),
         Suite::Quota => run_table(quota::run, &effort, json),

@@ -42,6 +42,7 @@ use self::contest::Row;
 use self::pace::Pace;
 use self::resident::Quantity;
 use self::server::Servers;
+pub(crate) use self::usage::Usage;
 use crate::effort::Effort;
 use crate::figures::Figures;
 use crate::policy;

@@ -59,6 +59,29 @@ pub(crate) fn caveats(is_believable: bool) -> &'static str {
     }
 }
 
+/// Lines in columns; those that hold numbers to the right.
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for cells in lines {
+        let mut shown = String::new();
+        for (cell, width) in cells.iter().zip(&widths) {
+            let numeric = cell.starts_with(|c: char| c.is_ascii_digit()) && !cell.contains(' ');
+            let padding = " ".repeat(width - cell.chars().count());
+            let (before, after) = if numeric { (&*padding, "") } else { ("", &*padding) };
+            shown.push_str(&format!("{before}{cell}{after}  "));
+        }
+        text.push_str(shown.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 fn duration(ns: f64) -> String {
     match ns {
         ..99.95 => format!("{ns:.1} ns"),

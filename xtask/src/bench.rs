@@ -10,6 +10,10 @@ use crate::{adapters, build, setup};
 
 /// The bench that calls a Mixer in a process of its own.
 const OF_MIXER: &str = "mixer";
+/// The bench that has Envoy and a Mixer in processes of their own.
+const OF_CACHE: &str = "cache";
+/// The bench that has a whole mesh.
+const OF_EDITS: &str = "edits";
 /// The bench that has `meshctl` measure.
 const OF_ADAPTERS: &str = "adapters";
 
@@ -21,6 +25,9 @@ pub(crate) struct Options {
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Where `bench cache` writes its page; by default target/bench/cache.html
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
     /// Run everything in a few seconds; the times then mean nothing
     #[arg(long)]
     smoke: bool,
@@ -38,12 +45,22 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
         options.peer_mixs.is_none() || options.name == OF_MIXER,
         "--peer-mixs belongs to `bench {OF_MIXER}`"
     );
+    ensure!(
+        options.page.is_none() || options.name == OF_CACHE,
+        "--page belongs to `bench {OF_CACHE}`"
+    );
     preflight::check(layout, Purpose::Tests)?;
     adapters::run(layout)?;
     let mut cargo = build::cargo(layout, "build");
     cargo.args(["--quiet", "--package", "benches"]);
     if options.name == OF_ADAPTERS {
         cargo.args(["--package", "meshctl", "--package", "mixer"]);
+    }
+    if options.name == OF_CACHE {
+        cargo.args(["--package", "mixer", "--package", "sidecar-filter"]);
+    }
+    if options.name == OF_EDITS {
+        cargo.args(["--package", "mixer", "--package", "sidecar-filter", "--package", "greeter"]);
     }
     if options.name == OF_MIXER {
         cargo.args(["--package", "mixer"]);
@@ -59,6 +76,9 @@ pub(crate) fn run(layout: &Layout, options: &Options) -> Result<()> {
     bench.arg(&options.name);
     if let Some(file) = &options.json {
         bench.arg("--json").arg(std::path::absolute(file)?);
+    }
+    if let Some(file) = &options.page {
+        bench.arg("--page").arg(std::path::absolute(file)?);
     }
     if let Some(program) = &options.peer_mixs {
         bench.arg("--peer-mixs").arg(std::path::absolute(program)?);

@@ -6,18 +6,17 @@ use tokio::runtime::Runtime;
 
 use crate::effort::Effort;
 use crate::request::{self, NAMESPACE};
+use crate::zipf::Zipf;
 
 /// How long an edit is looked at.
 pub(super) const SECONDS: usize = 10;
 
 /// A steady, uneven stream of checks.
 pub(super) struct Load {
-    /// The chance that a request has this number or a lower one.
-    chances: Vec<f64>,
+    numbers: Zipf,
     /// Checks in each second.
     rate: u32,
     second: Duration,
-    random: u64,
 }
 
 impl Load {
@@ -27,19 +26,12 @@ impl Load {
         } else {
             (10_000, 100, Duration::from_millis(100))
         };
-        let mut sum = 0.0;
-        let weights = (1..=requests).map(|number| {
-            sum += 1.0 / f64::from(number);
-            sum
-        });
-        let mut chances: Vec<f64> = weights.collect();
-        chances.iter_mut().for_each(|chance| *chance /= sum);
-        Self { chances, rate, second, random: 1 }
+        Self { numbers: Zipf::new(requests, 1.0), rate, second }
     }
 
     /// How many different ones there are.
     pub(super) fn requests(&self) -> usize {
-        self.chances.len()
+        self.numbers.numbers()
     }
 
     pub(super) fn rate(&self) -> u32 {
@@ -70,20 +62,11 @@ impl Load {
                 let due = start + interval * sent;
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 sent += 1;
-                let number = self.draw();
+                let number = self.numbers.draw();
                 hits += u32::from(self.ask(runtime, mixer, number)?);
             }
             *percent = 100.0 * f64::from(hits) / f64::from(self.rate);
         }
         Ok(percent)
-    }
-
-    fn draw(&mut self) -> usize {
-        // xorshift: the same requests in each run of the bench.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        let chance = (self.random >> 11) as f64 / (1_u64 << 53) as f64;
-        self.chances.partition_point(|below| *below < chance).min(self.chances.len() - 1)
     }
 }

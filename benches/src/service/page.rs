@@ -4,7 +4,7 @@ use super::Measured;
 use super::aims::{self, RECORDED};
 use super::contest::Row;
 use super::server::Kind;
-use crate::table;
+use crate::table::{self, aligned};
 
 const HEAD: [&str; 9] = [
     "bench",
@@ -102,28 +102,6 @@ fn title(server: Kind) -> &'static str {
 
 fn figure(value: f64) -> String {
     if value >= 1000.0 { format!("{value:.0}") } else { format!("{value:.3}") }
-}
-
-/// Lines in columns; those that hold numbers to the right.
-fn aligned(lines: &[Vec<String>]) -> String {
-    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for cells in lines {
-        let mut shown = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let numeric = cell.starts_with(|c: char| c.is_ascii_digit()) && !cell.contains(' ');
-            let padding = " ".repeat(width - cell.chars().count());
-            let (before, after) = if numeric { (&*padding, "") } else { ("", &*padding) };
-            shown.push_str(&format!("{before}{cell}{after}  "));
-        }
-        line(&mut text, format_args!("{}", shown.trim_end()));
-    }
-    text
 }
 
 fn line(text: &mut String, of: std::fmt::Arguments<'_>) {

@@ -6,12 +6,12 @@ use anyhow::{Context, Result};
 
 /// A running process, seen from outside.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     process: u32,
 }
 
 impl Usage {
-    pub(super) fn of(process: u32) -> Self {
+    pub(crate) fn of(process: u32) -> Self {
         Self { process }
     }
 
@@ -20,7 +20,7 @@ impl Usage {
     ///
     /// # Errors
     /// When the process is gone, or this is no Linux.
-    pub(super) fn processor_time(self) -> Result<Duration> {
+    pub(crate) fn processor_time(self) -> Result<Duration> {
         let threads = self.file("task");
         let listed = fs::read_dir(&threads).with_context(|| format!("{}", threads.display()))?;
         let mut nanos = 0;
@@ -38,7 +38,7 @@ impl Usage {
     ///
     /// # Errors
     /// As above.
-    pub(super) fn resident(self) -> Result<u64> {
+    pub(crate) fn resident(self) -> Result<u64> {
         let text = fs::read_to_string(self.file("status"))?;
         let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
