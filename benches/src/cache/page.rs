@@ -149,7 +149,7 @@ mod tests {
             name,
             p50_ns: 100.0,
             p99_ns: 200.0,
-            allocs: Allocations { usual: 0.0, most: 0 },
+            allocs: Allocations { usual: 0.0, most: 0.0 },
             n: 1,
             batch: 1,
             elsewhere: "",

@@ -154,6 +154,8 @@ impl Proxy {
             direction: Direction::Inbound,
             filter: variant.filter(),
             access_log: None,
+            tcp: None,
+            bootstrap_extension: false,
         };
         let config = folder.join(format!("{}.json", variant.name()));
         std::fs::write(&config, serde_json::to_vec_pretty(&bootstrap(&options, variant))?)?;
