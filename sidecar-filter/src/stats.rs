@@ -114,3 +114,17 @@ stats! {
         ReportsPending = "reports_pending",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filters_page_has_every_statistic() {
+        let page = include_str!("../../docs/filter.md");
+        let counters = Counter::ALL.iter().map(|counter| counter.name());
+        for name in counters.chain(Gauge::ALL.iter().map(|gauge| gauge.name())) {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/filter.md");
+        }
+    }
+}
