@@ -78,7 +78,7 @@ fn adapters(layout: &Layout) -> Result<Vec<String>> {
     for entry in fs::read_dir(layout.root().join("adapters"))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_dir() && !OTHERS.contains(&name.as_str()) {
+        if entry.path().join("Cargo.toml").exists() && !OTHERS.contains(&name.as_str()) {
             names.push(name);
         }
     }
