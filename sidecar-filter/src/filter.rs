@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 
 use self::call::Call;
 use self::decision::{Decided, DecidedBy};
-use crate::attributes::{Carried, CheckOutcome, HeaderMap, RequestBag};
+use crate::attributes::{Carried, CheckOutcome, HeaderMap, RequestBag, Token};
 use crate::cache::{L1, LookUp, Validity};
 use crate::check::{Answer, Denial, HeaderOperations, MAX_ANSWER_BYTES, Verdict};
 use crate::config::{FailPolicy, Scope, ScopeRef, Switch};
@@ -125,23 +125,21 @@ impl Filter {
         let scope = self.site.config.scope(host.route());
         let now = host.now();
         let wall = timestamp(host.wall_clock());
-        let (look, had_forwarded) = {
+        let carried;
+        let look = {
             // One bag for all, so that the headers are read once.
             let bag = RequestBag::new(host, &scope.statics, wall);
-            let had_forwarded = bag.headers().forwarded().is_some();
-            let carried = self.carry(host, &scope, bag.headers());
+            carried = self.carry(host, &scope, bag.headers());
             let bag = bag.with_carried(carried.as_deref());
-            self.begin(now, wall, &bag, &scope, carried.clone());
-            let look = if self.must_refuse_for_reports(&scope) {
-                None
-            } else if scope.check == Switch::Off {
-                Some(Look::Off)
-            } else {
-                Some(self.look(host, now, &bag, &scope, 0))
-            };
-            (look, had_forwarded)
+            let as_it_came = !self.hands_on(&scope, bag.headers());
+            as_it_came.then(|| self.first_look(host, now, wall, &bag, &scope, carried.clone()))
         };
-        self.hand_on(host, &scope, had_forwarded);
+        let look = look.unwrap_or_else(|| {
+            self.hand_on(host, &scope);
+            // What is looked up must be what is asked later: without the headers that are gone.
+            let bag = RequestBag::new(host, &scope.statics, wall).with_carried(carried.as_deref());
+            self.first_look(host, now, wall, &bag, &scope, carried.clone())
+        });
         match look {
             Some(look) => self.act(host, &scope, look, 0),
             None => {
@@ -149,6 +147,26 @@ impl Filter {
                 let denial = Denial::unavailable("mixer takes no reports", NO_REPORT);
                 self.refuse(host, Rc::new(denial), Decided::by(DecidedBy::FailPolicy))
             }
+        }
+    }
+
+    /// Notes a new request and looks for a verdict; `None` when it must be refused unseen.
+    fn first_look<H: StreamHost>(
+        &self,
+        host: &H,
+        now: Moment,
+        wall: Timestamp,
+        bag: &RequestBag<'_, H>,
+        scope: &ScopeRef<'_>,
+        carried: Option<Rc<Carried>>,
+    ) -> Option<Look> {
+        self.begin(now, wall, bag, scope, carried);
+        if self.must_refuse_for_reports(scope) {
+            None
+        } else if scope.check == Switch::Off {
+            Some(Look::Off)
+        } else {
+            Some(self.look(host, now, bag, scope, 0))
         }
     }
 
@@ -241,6 +259,11 @@ impl Filter {
         };
         if scope.report == Switch::On {
             self.report(host, &scope);
+        }
+        let token_is_malformed =
+            |carried: &Carried| carried.token.as_ref().is_some_and(Token::is_malformed);
+        if self.carried().as_deref().is_some_and(token_is_malformed) {
+            host.count(Counter::TokensMalformed, 1);
         }
     }
 
@@ -348,7 +371,10 @@ impl Filter {
         let mut worker = self.site.worker.state.borrow_mut();
         let WorkerState { l1, calls, policies, .. } = &mut *worker;
         let policies = policies.load();
+        // What was handed on may make another namespace's rules hold than those that this destination's
+        // answers have named.
         if validity.dead_since.is_none()
+            && !bag.has_forwarded()
             && let Some(namespace) = destination.only_namespace()
             && policies.known(namespace).needs_no_check
         {

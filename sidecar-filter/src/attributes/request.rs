@@ -180,6 +180,11 @@ impl<'h, H: StreamHost> RequestBag<'h, H> {
         self
     }
 
+    /// Whether a trusted proxy handed attributes on.
+    pub fn has_forwarded(&self) -> bool {
+        self.carried.is_some_and(|carried| carried.forwarded.iter().next().is_some())
+    }
+
     /// The request's headers.
     pub fn headers(&self) -> &HeaderMap<'h> {
         self.headers.get_or_init(|| {

@@ -193,8 +193,9 @@ struct RetryChange {
 pub enum Trust {
     /// Nobody's.
     Nobody,
-    /// Those of peers with a certificate whose URI begins with one of these; with none, any certificate.
-    MutualTls(Vec<String>),
+    /// Those of peers with a certificate; with a list, only of those whose URI is one of these or begins
+    /// so with whole segments.
+    MutualTls(Option<Vec<String>>),
     /// Everybody's. Right only where no client can reach the listener.
     Anybody,
 }

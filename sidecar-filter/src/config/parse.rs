@@ -20,6 +20,15 @@ const DIRECTIONS: &[(&str, &str)] = &[("inbound", "inbound"), ("outbound", "outb
 const NOTES: &[(&str, NoteWhen)] =
     &[("always", NoteWhen::Always), ("refusals", NoteWhen::Refused), ("never", NoteWhen::Never)];
 
+#[derive(Clone, Copy)]
+enum Trusted {
+    None,
+    Mtls,
+    Any,
+}
+const TRUSTED: &[(&str, Trusted)] =
+    &[("none", Trusted::None), ("mtls", Trusted::Mtls), ("any", Trusted::Any)];
+
 /// By this attribute Mixer chooses between the namespaces of both ends.
 const REPORTER_KIND: &str = "context.reporter.kind";
 
@@ -198,22 +207,17 @@ fn trust(fields: &mut Fields<'_, '_>) -> Trust {
     let mut trust = Trust::Nobody;
     fields.object("forwarded_attributes", "forwarded_attributes.", |fields| {
         let principals = fields.read("principals", texts);
-        let limits = principals.is_some();
-        trust = match fields.read("trust", |v| trusted(v, limits)) {
-            Some("mtls") => Trust::MutualTls(principals.unwrap_or_default()),
-            Some("any") => Trust::Anybody,
-            _ => Trust::Nobody,
+        trust = match fields.read("trust", |v| one_of(v, TRUSTED)) {
+            Some(Trusted::Mtls) => Trust::MutualTls(principals),
+            _ if principals.is_some() => {
+                fields.refuse("principals need trust mtls");
+                Trust::Nobody
+            }
+            Some(Trusted::Any) => Trust::Anybody,
+            Some(Trusted::None) | None => Trust::Nobody,
         };
     });
     trust
-}
-
-fn trusted(value: &Value, limits: bool) -> Result<&'static str, String> {
-    let word = one_of(value, &[("none", "none"), ("mtls", "mtls"), ("any", "any")])?;
-    if limits && word != "mtls" {
-        return Err("must be mtls where there are principals".to_owned());
-    }
-    Ok(word)
 }
 
 fn token(fields: &mut Fields<'_, '_>) -> Option<TokenSource> {
@@ -239,7 +243,8 @@ fn token(fields: &mut Fields<'_, '_>) -> Option<TokenSource> {
 }
 
 fn texts(value: &Value) -> Result<Vec<String>, String> {
-    let list = value.as_array().ok_or_else(|| "must be a list of texts".to_owned())?;
+    let list = value.as_array().filter(|list| !list.is_empty());
+    let list = list.ok_or_else(|| "must be a list of texts that is not empty".to_owned())?;
     list.iter().map(|item| text(item).map(str::to_owned)).collect()
 }
 

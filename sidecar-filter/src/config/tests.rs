@@ -41,7 +41,15 @@ fn mistakes_about_whom_to_trust_are_told() {
         ),
         (
             r#"{"forwarded_attributes": {"trust": "any", "principals": ["spiffe://a"]}}"#,
-            "forwarded_attributes.trust: must be mtls where",
+            "forwarded_attributes: principals need trust mtls",
+        ),
+        (
+            r#"{"forwarded_attributes": {"trust": "mtls", "principals": []}}"#,
+            "forwarded_attributes.principals: must be a list of texts that is not empty",
+        ),
+        (
+            r#"{"forwarded_attributes": {"principals": ["spiffe://a/"]}}"#,
+            "forwarded_attributes: principals need trust mtls",
         ),
         (r#"{"jwt": {}}"#, "jwt: must have one of header, filter_state"),
         (r#"{"jwt": {"header": "a", "filter_state": "b"}}"#, "jwt: must have one of"),
@@ -107,7 +115,7 @@ fn every_field_is_read() {
         serve_stale: Duration::from_secs(60),
         report_batch_entries: 7,
         report_batch_time: Duration::from_secs(2),
-        trust: Trust::MutualTls(vec!["spiffe://a/".to_owned()]),
+        trust: Trust::MutualTls(Some(vec!["spiffe://a/".to_owned()])),
         forward: AttributeBag::new().with("source.uid", "u"),
         token: Some(TokenSource::Header { name: "x-jwt".to_owned(), remove: true }),
         quotas: Arc::new(QuotaSpecs { rules: vec![one_charge()] }),

@@ -26,12 +26,19 @@ impl Filter {
         Some(Rc::new(Carried { forwarded: forwarded.unwrap_or_default(), token }))
     }
 
+    /// Whether the request goes on with other headers than it came with.
+    pub(super) fn hands_on(&self, scope: &Scope, headers: &HeaderMap<'_>) -> bool {
+        let removes = match &scope.token {
+            Some(TokenSource::Header { name, remove: true }) => headers.first(name).is_some(),
+            _ => false,
+        };
+        removes || headers.forwarded().is_some() || scope.forward.is_some()
+    }
+
     /// Takes off what was for us, and puts on what is for the next.
-    pub(super) fn hand_on<H: StreamHost>(&self, host: &mut H, scope: &Scope, had_forwarded: bool) {
+    pub(super) fn hand_on<H: StreamHost>(&self, host: &mut H, scope: &Scope) {
         let forward = scope.forward.as_deref().map(str::as_bytes);
-        if had_forwarded || forward.is_some() {
-            host.set_header(HeaderBlock::Request, FORWARDED_ATTRIBUTES, forward);
-        }
+        host.set_header(HeaderBlock::Request, FORWARDED_ATTRIBUTES, forward);
         if let Some(TokenSource::Header { name, remove: true }) = &scope.token {
             host.set_header(HeaderBlock::Request, name, None);
         }
@@ -60,7 +67,7 @@ impl Filter {
             Trust::Anybody => true,
             Trust::MutualTls(principals) => {
                 host.mutual_tls() == Some(true)
-                    && (principals.is_empty() || is_one_of(host, principals))
+                    && principals.as_ref().is_none_or(|principals| is_one_of(host, principals))
             }
         };
         if !trusted {
@@ -77,7 +84,13 @@ impl Filter {
 
 fn is_one_of<H: StreamHost>(host: &H, principals: &[String]) -> bool {
     let Some(uri) = host.text(StreamText::PeerUri) else { return false };
-    principals.iter().any(|beginning| uri.starts_with(beginning.as_bytes()))
+    principals.iter().any(|beginning| begins(uri, beginning.as_bytes()))
+}
+
+/// Whether a URI is `beginning`, or begins so with whole segments of its path.
+fn begins(uri: &[u8], beginning: &[u8]) -> bool {
+    uri.strip_prefix(beginning)
+        .is_some_and(|rest| rest.is_empty() || beginning.ends_with(b"/") || rest.starts_with(b"/"))
 }
 
 fn token<H: StreamHost>(host: &H, headers: &HeaderMap<'_>, source: &TokenSource) -> Option<Token> {

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::{Filter, timestamp};
-use crate::attributes::{Original, RequestBag, ServedBag, Token};
+use crate::attributes::{Original, RequestBag, ServedBag};
 use crate::config::Scope;
 use crate::host::StreamHost;
-use crate::stats::Counter;
 
 impl Filter {
     /// Writes the stream that has ended into the worker's batch.
@@ -29,9 +28,5 @@ impl Filter {
         let served = ServedBag::new(host, &bag, &state.check, wall, duration);
         let full = self.site.config.settings().report_batch_entries;
         self.site.worker.report(host, &served, full);
-        let token = state.begun.as_ref().and_then(|begun| begun.carried.as_ref()?.token.as_ref());
-        if token.is_some_and(Token::is_malformed) {
-            host.count(Counter::TokensMalformed, 1);
-        }
     }
 }

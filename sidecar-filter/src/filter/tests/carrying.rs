@@ -151,3 +151,47 @@ fn a_token_in_two_headers_or_in_none_that_configuration_names_is_none() {
     let stream = MockStream::get(&without.proxy, "/").with_header("x-jwt", "e30");
     assert_eq!(asked(&without, stream, "request.auth.raw_claims").0, None);
 }
+
+#[test]
+fn a_principal_is_matched_by_whole_segments() {
+    for (principal, trusted) in [
+        ("spiffe://cluster.local", true),
+        ("spiffe://cluster.local/ns/shop/", true),
+        (PEER, true),
+        ("spiffe://cluster.loc", false),
+        ("spiffe://cluster.local/ns/sho", false),
+    ] {
+        let mesh = Mesh::with(&format!(
+            r#"{{"forwarded_attributes": {{"trust": "mtls", "principals": ["{principal}"]}}}}"#
+        ));
+        let stream = MockStream::get(&mesh.proxy, "/").with_peer(PEER);
+        let stream = stream.with_header(FORWARDED_ATTRIBUTES, forwarded());
+        assert_eq!(asked(&mesh, stream, "source.uid").0.is_some(), trusted, "{principal}");
+    }
+}
+
+#[test]
+fn a_forwarded_namespace_is_never_skipped_for_what_another_was_known_to_need() {
+    let mesh = Mesh::with(r#"{"forwarded_attributes": {"trust": "any"}, "direction": "outbound"}"#);
+    mesh.announce(1, false);
+    mesh.ask("/", &Reply::allow());
+    assert_eq!(mesh.hit("/other"), Outcome::Passed);
+    assert_eq!(mesh.count(Counter::CheckSkipped), 1);
+    let header = forward(&AttributeBag::new().with("source.namespace", "checked"));
+    let stream = MockStream::get(&mesh.proxy, "/third").with_header(FORWARDED_ATTRIBUTES, header);
+    assert_eq!(asked(&mesh, stream, "source.namespace").0.as_deref(), Some("checked"));
+}
+
+#[test]
+fn a_token_that_is_taken_off_is_in_no_key_and_no_question() {
+    let mesh = Mesh::with(r#"{"jwt": {"header": "x-jwt", "remove_header": true}}"#);
+    mesh.announce(1, true);
+    let stream = || MockStream::get(&mesh.proxy, "/").with_header("x-jwt", "e30");
+    let by_header = Reply::allow().on("request.headers", Some("x-jwt"), Condition::Absence);
+    let mut first = mesh.stream(stream());
+    first.start();
+    let call = mesh.call();
+    assert_eq!(first.answer(&call, &by_header), Outcome::Passed);
+    assert_eq!(mesh.stream(stream()).start(), Outcome::Passed, "from the cache");
+    mesh.no_call();
+}
