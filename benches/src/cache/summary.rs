@@ -16,8 +16,9 @@ const PROXY_NOTES: &str = "
 Through Envoy: answers of 1 kB, 16 connections, 2 workers, no TLS, at a fixed rate. Latency counts from
     when a request was due, not from when it was sent. vCPU: processors taken at 1000 requests/s.
     p50 to p99.9 and vCPU are medians over turns; l1 and l2: requests of a hundred that the level answered.
-not in this run: Istio 1.4's Mixer (its program takes part in `bench mixer`), OPA's Envoy plug-in (not
-    in a package registry as a program).
+    Mixer's processors hold its idle watches and scrapes, and in ext_authz_trivial it takes no part.
+    Refused requests are in no latency.
+not in this run: Istio 1.4's Mixer (its program takes part in `bench mixer`), OPA's Envoy plug-in.
 ";
 
 /// What is promised of a request that the filter's own level answers, beside Envoy without the filter.
