@@ -1,11 +1,15 @@
 //! Log entries in a real server of the Fluent forward protocol.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use testbed::{FluentLogin, FluentServer, Layout, Mixer, TestMesh};
+use testbed::{FluentLogin, FluentServer, Layout, Mixer, TestMesh, wait_until};
 
 use crate::reporting::{mixer_with, report, served, wait_for_away};
 use crate::require_part;
+
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn config(server: &FluentServer, more: &str) -> String {
     format!(
@@ -129,15 +133,17 @@ fn a_server_that_restarts_loses_nothing() -> Result<()> {
         report(&mixer, &at(&format!("/{round}/down")), 50, 10)?;
         server.start_again()?;
     }
-    server.wait_for(300)?;
-    let entries = server.entries()?;
-    for round in 0..3 {
-        for state in ["up", "down"] {
-            let path = json!(format!("/{round}/{state}"));
-            let count = entries.iter().filter(|entry| entry.record["path"] == path).count();
-            // Those that were written and not acknowledged when it was killed are there twice.
-            assert!(count >= 50, "{path}: {count}");
+    // Those that were written and not acknowledged when it was killed are there twice, so that their number
+    // says nothing of the others.
+    wait_until("all entries", LIMIT, || {
+        let entries = server.entries()?;
+        for round in 0..3 {
+            for state in ["up", "down"] {
+                let path = json!(format!("/{round}/{state}"));
+                let count = entries.iter().filter(|entry| entry.record["path"] == path).count();
+                ensure!(count >= 50, "{path}: {count}");
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
