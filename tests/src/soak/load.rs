@@ -52,7 +52,7 @@ impl Load<'_> {
         let mut connection = None;
         let mut asked = 0_u64;
         while !self.stop.load(Ordering::Relaxed) {
-            let user = format!("user-{}", skewed(&mut chance, USERS));
+            let user = format!("user-{}x", skewed(&mut chance, USERS));
             let page = format!("/page/{}", skewed(&mut chance, PAGES));
             asked += 1;
             if chance.below(ABORTED_ONE_IN) == 0 {

@@ -18,7 +18,8 @@ impl Policy {
     pub(super) fn numbered(number: u64) -> Self {
         Self {
             number,
-            user_ending: format!("{}", number % 10),
+            // A text like "0" alone would be a duration to the expression language.
+            user_ending: format!("{}x", number % 10),
             page_beginning: format!("/page/{}", number.wrapping_mul(7) % PAGES),
         }
     }
@@ -99,8 +100,8 @@ mod tests {
     #[test]
     fn a_version_refuses_by_user_and_by_page() {
         let policy = Policy::numbered(3);
-        assert!(policy.allows("user-4", "/page/2"));
-        assert!(!policy.allows("user-13", "/page/2"));
-        assert!(!policy.allows("user-4", "/page/1"));
+        assert!(policy.allows("user-4x", "/page/2"));
+        assert!(!policy.allows("user-13x", "/page/2"));
+        assert!(!policy.allows("user-4x", "/page/1"));
     }
 }
