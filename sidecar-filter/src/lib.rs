@@ -2,16 +2,11 @@
 //!
 //! Built as `libsidecar_filter.so` for stock Envoy; the library form is for its tests and benches. The
 //! logic knows the proxy only through the traits in [`host`]; [`mock`] stands in for Envoy where there
-//! is none. What a user configures is described at [`config::Settings`], what is counted at
-//! [`stats::Counter`]. The module's configuration in Envoy must set `do_not_close: true`, since threads
+//! is none. What a user configures stands in `docs/filter.md` and is read into [`config::Settings`], what
+//! is counted at [`stats::Counter`]. The module's configuration in Envoy must set `do_not_close: true`, since threads
 //! keep state of the module, and `metrics_namespace: mixmesh`.
 //!
-//! One file serves Envoy 1.38 to 1.40. What the older ones cannot tell is left out:
-//!
-//! | Envoy | lacks |
-//! |---|---|
-//! | 1.39 | `request.size`, `request.total_size`, `response.total_size`; `source.ip` and `source.port` are the client's as Envoy resolves it |
-//! | 1.38 | also `response.size`, `context.proxy_error_code` (always `-`), all statistics of the main thread (watch, fates of reports, gauges); a route's configuration must be a `StringValue` of JSON |
+//! One file serves Envoy 1.38 to 1.40; `docs/filter.md` lists what the older ones cannot tell.
 
 pub mod attributes;
 pub mod cache;

@@ -38,22 +38,60 @@ const MAX_TICKS: usize = 65_536;
 #[derive(Debug)]
 pub struct Tick {
     bell: Bell,
-    key: (Instant, u64),
+    key: AlarmKey,
 }
 
 /// What is run at its moment. Runs on the ticker's thread, under its lock: it may do no more than ask
 /// the proxy for a run elsewhere.
 type Alarm = Box<dyn FnOnce() + Send>;
 
-#[derive(Default)]
+/// When an alarm is due, and a number that keeps those of one moment apart.
+type AlarmKey = (Instant, u64);
+
 struct State {
     targets: Vec<(ConfigId, Box<dyn Notify>)>,
     interval: Duration,
     due: Option<Instant>,
-    alarms: BTreeMap<(Instant, u64), Alarm>,
-    ticks: BTreeMap<(Instant, u64), Alarm>,
-    alarms_set: u64,
+    alarms: Alarms,
+    ticks: Alarms,
     stopped: bool,
+}
+
+/// Alarms of one kind, the next first.
+struct Alarms {
+    waiting: BTreeMap<AlarmKey, Alarm>,
+    most: usize,
+    set: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            targets: Vec::new(),
+            interval: Duration::default(),
+            due: None,
+            alarms: Alarms::new(MAX_ALARMS),
+            ticks: Alarms::new(MAX_TICKS),
+            stopped: false,
+        }
+    }
+}
+
+impl Alarms {
+    fn new(most: usize) -> Self {
+        Self { waiting: BTreeMap::new(), most, set: 0 }
+    }
+
+    /// When the next is due.
+    fn next(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    fn run_due(&mut self, now: Instant) {
+        while let Some(alarm) = self.waiting.first_entry().filter(|entry| entry.key().0 <= now) {
+            alarm.remove()();
+        }
+    }
 }
 
 impl Ticker {
@@ -126,39 +164,40 @@ impl Bell {
     /// Runs `alarm` once `delay` has passed; false when too many wait or nothing ticks. It must not block
     /// nor call back here.
     pub fn call_after(&self, delay: Duration, alarm: Box<dyn FnOnce() + Send>) -> bool {
-        let due = Instant::now() + delay;
-        let mut state = self.0.state();
-        if state.alarms.len() >= MAX_ALARMS || state.targets.is_empty() {
-            return false;
-        }
-        state.alarms_set += 1;
-        let key = (due, state.alarms_set);
-        state.alarms.insert(key, alarm);
-        let is_next = state.alarms.first_key_value().is_some_and(|(first, _)| *first == key);
-        drop(state);
-        if is_next {
-            self.0.changed.notify_one();
-        }
-        true
+        self.set(|state| &mut state.alarms, delay, alarm).is_some()
     }
 
     /// Runs `alarm` once `delay` has passed, unless the result is dropped before; `None` when too many
     /// wait or nothing ticks. What holds for [`call_after`](Self::call_after) holds for `alarm`.
     pub fn tick_after(&self, delay: Duration, alarm: Box<dyn FnOnce() + Send>) -> Option<Tick> {
+        let key = self.set(|state| &mut state.ticks, delay, alarm)?;
+        Some(Tick { bell: self.clone(), key })
+    }
+
+    fn set(
+        &self,
+        kind: impl FnOnce(&mut State) -> &mut Alarms,
+        delay: Duration,
+        alarm: Alarm,
+    ) -> Option<AlarmKey> {
         let due = Instant::now() + delay;
         let mut state = self.0.state();
-        if state.ticks.len() >= MAX_TICKS || state.targets.is_empty() {
+        if state.targets.is_empty() {
             return None;
         }
-        state.alarms_set += 1;
-        let key = (due, state.alarms_set);
-        state.ticks.insert(key, alarm);
-        let is_next = state.ticks.first_key_value().is_some_and(|(first, _)| *first == key);
+        let alarms = kind(&mut state);
+        if alarms.waiting.len() >= alarms.most {
+            return None;
+        }
+        alarms.set += 1;
+        let key = (due, alarms.set);
+        let is_next = alarms.next().is_none_or(|next| due < next);
+        alarms.waiting.insert(key, alarm);
         drop(state);
         if is_next {
             self.0.changed.notify_one();
         }
-        Some(Tick { bell: self.clone(), key })
+        Some(key)
     }
 
     /// Asks for a run after `delay` at most.
@@ -182,7 +221,7 @@ impl Tick {
 
 impl Drop for Tick {
     fn drop(&mut self) {
-        let alarm = self.bell.0.state().ticks.remove(&self.key);
+        let alarm = self.bell.0.state().ticks.waiting.remove(&self.key);
         // What it holds of the proxy goes outside the lock.
         drop(alarm);
     }
@@ -194,8 +233,8 @@ impl Drop for Ticker {
             let mut state = self.shared.state();
             state.stopped = true;
             state.targets.clear();
-            state.alarms.clear();
-            state.ticks.clear();
+            state.alarms.waiting.clear();
+            state.ticks.waiting.clear();
         }
         self.shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
@@ -211,21 +250,14 @@ impl Shared {
         let mut last = Instant::now();
         while !state.stopped {
             let now = Instant::now();
-            while let Some(alarm) = state.alarms.first_entry().filter(|entry| entry.key().0 <= now)
-            {
-                // Under the lock, as below.
-                alarm.remove()();
-            }
-            while let Some(tick) = state.ticks.first_entry().filter(|entry| entry.key().0 <= now) {
-                tick.remove()();
-            }
+            // Under the lock, as below.
+            state.alarms.run_due(now);
+            state.ticks.run_due(now);
             let regular = last + state.interval;
             let due = state.due.map_or(regular, |due| due.min(regular));
             if now < due {
-                let first = |alarms: &BTreeMap<(Instant, u64), Alarm>| {
-                    alarms.first_key_value().map_or(due, |((at, _), _)| *at.min(&due))
-                };
-                let due = first(&state.alarms).min(first(&state.ticks)).max(now);
+                let next = [state.alarms.next(), state.ticks.next()].into_iter().flatten();
+                let due = next.fold(due, Instant::min).max(now);
                 let wait = self.changed.wait_timeout(state, due - now);
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
                 continue;

@@ -38,28 +38,8 @@ pub const DEFAULT_REPORT_BATCH_TIME: Duration = Duration::from_secs(1);
 /// How often a connection that lasts is reported; the old proxy's number.
 pub const DEFAULT_REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The configuration of the filter on one listener.
-///
-/// | field | default | meaning |
-/// |---|---|---|
-/// | `mixer_cluster` | `mixer` | the Envoy cluster that Mixer is reached through |
-/// | `check_timeout` | `500ms` | how long a request waits for Mixer in all |
-/// | `fail_policy.check` | `closed` | what happens to a request when Mixer cannot be asked: `closed` refuses it with 503, `open` lets it through **unchecked**; an object tells causes apart: `unreachable`, `timeout` |
-/// | `fail_policy.max_retry` | 1 | how often a Check that failed on its way is made again, within `check_timeout` and a fifth of all calls |
-/// | `fail_policy.base_retry_wait`, `fail_policy.max_retry_wait` | `10ms`, `100ms` | the least and the longest pause before that |
-/// | `fail_policy.report` | `open` | when reports cannot be taken on: `open` drops and counts them, `closed` refuses requests with 503 |
-/// | `attributes` | none | attributes of every request, as `{"source.name":{"t":"STRING","v":"x"}}` |
-/// | `direction` | `inbound` | `inbound` or `outbound`: `context.reporter.kind`, by which Mixer chooses the namespace whose rules apply |
-/// | `l1_entries`, `l1_bytes` | 10000, 16 MiB | answers that each worker keeps |
-/// | `forwarded_attributes` | none trusted | from whom `x-istio-attributes` is believed: `{"trust": "none"}`, `"any"`, or `"mtls"` with an optional list `principals` of beginnings such as `spiffe://cluster.local/`; the header is always taken off |
-/// | `forward_attributes` | none | attributes that are handed on to the next proxy in that header |
-/// | `jwt` | none | where `jwt_authn` leaves the payload of a verified token: `{"header": NAME, "remove_header": false}` or `{"filter_state": KEY}` |
-/// | `quota_specs` | none | what requests are charged, with the meaning of Istio's `QuotaSpec`: `[{"rules": [{"match": [{"clause": {"request.path": {"prefix": "/api"}}}], "quotas": [{"quota": "requestcount", "charge": 1}]}]}]` |
-/// | `max_stale` | `5s` | how long kept answers are used after the watch of policy died |
-/// | `serve_stale` | `0s` | how long past its lifetime a kept answer still *allows* while Mixer cannot be asked |
-/// | `report_batch_entries`, `report_batch_time` | 100, `1s` | when a report is sent |
-/// | `dynamic_metadata` | `refusals` | when `mixmesh.check` (`status`, `cache`, `generation`, `rule`) is set in the request's dynamic metadata: `always`, for `refusals` alone, or `never` |
-/// | `disable_check`, `disable_report` | `false` | leave requests unchecked, unreported |
+/// The configuration of the filter on one listener. `docs/filter.md` has the table of its fields, with their
+/// defaults and meaning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// See the table.

@@ -481,29 +481,10 @@ pub(super) unsafe fn start_callout(
     owner: EnvoyPtr,
     call: &OutboundCall<'_>,
 ) -> Result<CallId, StartFailure> {
-    let mut headers: SmallVec<[ModuleHeader; 16]> =
-        call.headers.iter().map(|(name, value)| ModuleHeader::new(name, value)).collect();
-    let timeout_ms = call
-        .timeout
-        .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
-    let mut id = 0;
-    // SAFETY: the caller's promise; all buffers outlive the call and Envoy copies them.
-    let result = unsafe {
-        start(
-            owner,
-            &raw mut id,
-            call.cluster.into(),
-            headers.as_mut_ptr(),
-            headers.len(),
-            call.body.into(),
-            timeout_ms,
-        )
-    };
-    match result {
-        start_result::SUCCESS => Ok(CallId(id)),
-        start_result::CLUSTER_NOT_FOUND => Err(StartFailure::NoCluster),
-        _ => Err(StartFailure::NoHost),
-    }
+    begin(call, |id, cluster, headers, len, body, timeout_ms| {
+        // SAFETY: the caller's promise; all buffers outlive the call and Envoy copies them.
+        unsafe { start(owner, id, cluster, headers, len, body, timeout_ms) }
+    })
 }
 
 /// Starts a call whose sending half ends with its body.
@@ -515,26 +496,25 @@ unsafe fn start(
     owner: EnvoyPtr,
     call: &OutboundCall<'_>,
 ) -> Result<CallId, StartFailure> {
+    begin(call, |id, cluster, headers, len, body, timeout_ms| {
+        // SAFETY: the caller's promise; all buffers outlive the call and Envoy copies them.
+        unsafe { start(owner, id, cluster, headers, len, body, true, timeout_ms) }
+    })
+}
+
+/// Hands a call to `start` in Envoy's terms: a place for its number, cluster, headers, body, milliseconds.
+fn begin(
+    call: &OutboundCall<'_>,
+    start: impl FnOnce(*mut u64, ModuleBuffer, *mut ModuleHeader, usize, ModuleBuffer, u64) -> u32,
+) -> Result<CallId, StartFailure> {
     let mut headers: SmallVec<[ModuleHeader; 16]> =
         call.headers.iter().map(|(name, value)| ModuleHeader::new(name, value)).collect();
     let timeout_ms = call
         .timeout
         .map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1));
     let mut id = 0;
-    // SAFETY: the caller's promise; all buffers outlive the call and Envoy copies them.
-    let result = unsafe {
-        start(
-            owner,
-            &raw mut id,
-            call.cluster.into(),
-            headers.as_mut_ptr(),
-            headers.len(),
-            call.body.into(),
-            true,
-            timeout_ms,
-        )
-    };
-    match result {
+    let (headers, len) = (headers.as_mut_ptr(), headers.len());
+    match start(&raw mut id, call.cluster.into(), headers, len, call.body.into(), timeout_ms) {
         start_result::SUCCESS => Ok(CallId(id)),
         start_result::CLUSTER_NOT_FOUND => Err(StartFailure::NoCluster),
         _ => Err(StartFailure::NoHost),

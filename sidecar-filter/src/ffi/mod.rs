@@ -24,6 +24,7 @@ mod stream_hooks;
 mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 /// Runs `hook`, and turns a panic into `fallback`.
 fn guard<R>(fallback: impl FnOnce() -> R, hook: impl FnOnce() -> R) -> R {
@@ -34,5 +35,21 @@ fn guard<R>(fallback: impl FnOnce() -> R, hook: impl FnOnce() -> R) -> R {
             std::mem::forget(payload);
             fallback()
         }
+    }
+}
+
+/// Another count of what one of our hooks gave to Envoy, which keeps it while Envoy lets go of its own.
+///
+/// # Safety
+/// `module` is null, or came from `Rc::<T>::into_raw` on this thread and its count is still held.
+unsafe fn hold<T>(module: abi::ModulePtr) -> Option<Rc<T>> {
+    let held = module.cast::<T>();
+    if held.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        Rc::increment_strong_count(held);
+        Some(Rc::from_raw(held))
     }
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use super::abi::{CONTINUE, EnvoyBuffer, EnvoyHeader, EnvoyPtr, ModulePtr, items};
 use super::callbacks::{Callbacks, NetworkCallbacks};
 use super::config_hooks::{NewConfigError, refuse};
-use super::guard;
 use super::network_host::{EnvoyConnection, Facts, define_counters};
+use super::{guard, hold};
 use crate::config::{ConfigId, FilterConfig, Settings};
 use crate::filter::Flow;
 use crate::host::{CallId, StreamHost, WakeEvent};
@@ -81,20 +81,6 @@ impl NetworkSite {
             sites.push(Rc::clone(&site));
             site
         })
-    }
-}
-
-/// # Safety
-/// `module` is null or came from [`envoy_dynamic_module_on_network_filter_new`] and is not destroyed.
-unsafe fn hold(module: ModulePtr) -> Option<Rc<NetworkFilter>> {
-    let filter = module.cast::<NetworkFilter>();
-    if filter.is_null() {
-        return None;
-    }
-    // SAFETY: the pointer came from `Rc::into_raw` on this thread, and its count is still held.
-    unsafe {
-        Rc::increment_strong_count(filter);
-        Some(Rc::from_raw(filter))
     }
 }
 
@@ -245,7 +231,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_network_filter_new_connection(
     module: ModulePtr,
 ) -> u32 {
     // SAFETY: as Envoy passed it.
-    let Some(filter) = (unsafe { hold(module) }) else { return STOP };
+    let Some(filter) = (unsafe { hold::<NetworkFilter>(module) }) else { return STOP };
     let callbacks = filter.site.callbacks;
     // SAFETY: as Envoy passed it.
     unsafe {
@@ -271,7 +257,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_network_filter_event(
     event: u32,
 ) {
     // SAFETY: as Envoy passed it.
-    let Some(filter) = (unsafe { hold(module) }) else { return };
+    let Some(filter) = (unsafe { hold::<NetworkFilter>(module) }) else { return };
     let callbacks = filter.site.callbacks;
     match event {
         // SAFETY: as Envoy passed it.
@@ -295,7 +281,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_network_filter_read(
     _end: bool,
 ) -> u32 {
     // SAFETY: as Envoy passed it.
-    let Some(filter) = (unsafe { hold(module) }) else { return STOP };
+    let Some(filter) = (unsafe { hold::<NetworkFilter>(module) }) else { return STOP };
     let goes_on = guard(|| false, || filter.connection.on_read(len));
     if goes_on { CONTINUE } else { STOP }
 }
@@ -308,7 +294,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_network_filter_write(
     _end: bool,
 ) -> u32 {
     // SAFETY: as Envoy passed it.
-    if let Some(filter) = unsafe { hold(module) } {
+    if let Some(filter) = unsafe { hold::<NetworkFilter>(module) } {
         guard(|| (), || filter.connection.on_write(len));
     }
     CONTINUE
@@ -321,7 +307,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_network_filter_scheduled(
     event: u64,
 ) {
     // SAFETY: as Envoy passed it.
-    let Some(filter) = (unsafe { hold(module) }) else { return };
+    let Some(filter) = (unsafe { hold::<NetworkFilter>(module) }) else { return };
     if event == TICK {
         run(&filter, envoy, |host| filter.connection.on_tick(host));
     } else if let Some(event) = WakeEvent::from_number(event) {
@@ -344,7 +330,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_network_filter_http_callout_done(
 ) {
     // SAFETY: as Envoy passed them; headers and chunks last until the hook ends.
     unsafe {
-        let Some(filter) = hold(module) else { return };
+        let Some(filter) = hold::<NetworkFilter>(module) else { return };
         let flow = run(&filter, envoy, |host| {
             if result != ANSWERED {
                 return filter.connection.on_no_answer(host, CallId(call));

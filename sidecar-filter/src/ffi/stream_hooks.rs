@@ -11,8 +11,8 @@ use super::abi::{
 };
 use super::callbacks::Callbacks;
 use super::config_hooks::ModuleConfig;
-use super::guard;
 use super::host::{EnvoyStream, StatIds};
+use super::{guard, hold};
 use crate::check::{Denial, HeaderChange, HeaderOperation};
 use crate::config::ConfigId;
 use crate::filter::{Filter, Flow, Reply};
@@ -87,7 +87,9 @@ pub(super) unsafe fn decide(
     logic: impl FnOnce(&Filter, &mut EnvoyStream<'_>) -> Flow,
 ) -> u32 {
     // SAFETY: the caller's promise. Our own count keeps the filter when the stream ends inside.
-    let Some(filter) = (unsafe { hold(module) }) else { return headers_status::STOP };
+    let Some(filter) = (unsafe { hold::<ModuleFilter>(module) }) else {
+        return headers_status::STOP;
+    };
     let callbacks = filter.site.callbacks;
     // SAFETY: the caller's promise.
     let mut stream =
@@ -163,7 +165,7 @@ unsafe fn observe(
     logic: impl FnOnce(&Filter, &mut EnvoyStream<'_>),
 ) {
     // SAFETY: the caller's promise.
-    let Some(filter) = (unsafe { hold(module) }) else { return };
+    let Some(filter) = (unsafe { hold::<ModuleFilter>(module) }) else { return };
     // SAFETY: the caller's promise.
     let mut stream = unsafe {
         EnvoyStream::new(filter.site.callbacks, envoy, &filter.site.stats, filter.site.bell())
@@ -183,20 +185,6 @@ unsafe fn observe(
                 filter.filter.on_panic();
             },
         );
-    }
-}
-
-/// # Safety
-/// `module` is null or came from [`envoy_dynamic_module_on_http_filter_new`] and is not destroyed.
-unsafe fn hold(module: ModulePtr) -> Option<Rc<ModuleFilter>> {
-    let filter = module.cast::<ModuleFilter>();
-    if filter.is_null() {
-        return None;
-    }
-    // SAFETY: the pointer came from `Rc::into_raw` on this thread, and its count is still held.
-    unsafe {
-        Rc::increment_strong_count(filter);
-        Some(Rc::from_raw(filter))
     }
 }
 
