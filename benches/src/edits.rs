@@ -158,10 +158,7 @@ fn fill(runtime: &Runtime, mixer: &Mixer, load: &mut Load) -> Result<Weights> {
 
 /// Of this process, in bytes.
 fn resident() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
-    Ok(kilobytes.parse::<f64>()? * 1024.0)
+    Ok(testbed::resident_bytes(std::process::id())? as f64)
 }
 
 fn cache_bytes(mixer: &Mixer) -> f64 {

@@ -12,6 +12,32 @@ const READY: Duration = Duration::from_secs(30);
 /// Envoy's worker threads.
 pub const WORKERS: usize = 2;
 
+/// Starts the Envoy of a bootstrap file, called `name` in errors and by its log in `folder`, with two workers,
+/// and waits until it is ready at its `admin` address.
+///
+/// # Errors
+/// When it is not installed, refuses its configuration or does not become ready.
+pub fn launch_envoy(
+    layout: &Layout,
+    name: &str,
+    config: &Path,
+    admin: SocketAddr,
+    folder: &Path,
+) -> Result<Process> {
+    let mut process = Launch::new(name, layout.envoy(), folder)
+        .arg("--config-path")
+        .arg(config)
+        .arg("--concurrency")
+        .arg(WORKERS.to_string())
+        .arg("--disable-hot-restart")
+        .arg("--log-level")
+        .arg("warning")
+        .start()?;
+    let ready = format!("http://{admin}/ready");
+    process.wait_until("Envoy to be ready", READY, || http::get(&ready)?.require_ok())?;
+    Ok(process)
+}
+
 /// A running Envoy with our filter.
 #[derive(Debug)]
 pub struct Envoy {
@@ -26,17 +52,7 @@ impl Envoy {
     /// When it is not installed, refuses its configuration or does not become ready.
     pub fn start(layout: &Layout, options: EnvoyOptions, folder: &Path) -> Result<Self> {
         let config = write_bootstrap(&options, folder)?;
-        let mut process = Launch::new("envoy", layout.envoy(), folder)
-            .arg("--config-path")
-            .arg(config)
-            .arg("--concurrency")
-            .arg(WORKERS.to_string())
-            .arg("--disable-hot-restart")
-            .arg("--log-level")
-            .arg("warning")
-            .start()?;
-        let ready = format!("http://{}/ready", options.admin);
-        process.wait_until("Envoy to be ready", READY, || http::get(&ready)?.require_ok())?;
+        let process = launch_envoy(layout, "envoy", &config, options.admin, folder)?;
         Ok(Self { options, process })
     }
 

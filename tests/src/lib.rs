@@ -40,7 +40,7 @@ mod whole_file;
 mod zipkin;
 
 pub use chromium::Chromium;
-pub use envoy::{Envoy, WORKERS, validate_envoy};
+pub use envoy::{Envoy, WORKERS, launch_envoy, validate_envoy};
 pub use envoy_config::{
     Direction, EnvoyOptions, FailPolicy, ListenerOptions, ServiceVersion, TcpListenerOptions,
 };
@@ -56,7 +56,7 @@ pub use mixer::{Mixer, MixerOptions};
 pub use otel_collector::OtelCollector;
 pub use part::{MISSING_PARTS, Part};
 pub use ports::{free_address, require_free};
-pub use process::{Launch, Process};
+pub use process::{Launch, Process, resident_bytes};
 pub use prometheus::{Prometheus, lint_series};
 pub use redis::{Persistence, Redis};
 pub use registry::Registry;

@@ -98,6 +98,17 @@ impl Launch {
     }
 }
 
+/// What a process holds in memory, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident_bytes(process: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kilobytes.context("no VmRSS")? << 10)
+}
+
 /// A running program that does not outlive this value: dropping it kills the program and reaps it.
 #[derive(Debug)]
 pub struct Process {

@@ -2,19 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 use testbed::{
-    Direction, EnvoyOptions, EnvoyStats, FailPolicy, Launch, Layout, ListenerOptions, Process,
-    ServiceVersion, WORKERS, free_address, http,
+    Direction, EnvoyOptions, EnvoyStats, FailPolicy, Layout, ListenerOptions, Process,
+    ServiceVersion, free_address, launch_envoy,
 };
 
 use super::servers::Servers;
 use crate::request::{NAMESPACE, QUIET_NAMESPACE};
-
-const READY: Duration = Duration::from_secs(30);
 
 /// Users whose answers fit into any cache.
 const FEW_USERS: u64 = 64;
@@ -159,17 +156,7 @@ impl Proxy {
         };
         let config = folder.join(format!("{}.json", variant.name()));
         std::fs::write(&config, serde_json::to_vec_pretty(&bootstrap(&options, variant))?)?;
-        let mut process = Launch::new(variant.name(), layout.envoy(), folder)
-            .arg("--config-path")
-            .arg(config)
-            .arg("--concurrency")
-            .arg(WORKERS.to_string())
-            .arg("--disable-hot-restart")
-            .arg("--log-level")
-            .arg("warning")
-            .start()?;
-        let ready = format!("http://{admin}/ready");
-        process.wait_until("Envoy to be ready", READY, || http::get(&ready)?.require_ok())?;
+        let process = launch_envoy(layout, variant.name(), &config, admin, folder)?;
         Ok(Self { variant, address, admin, process })
     }
 

@@ -39,10 +39,7 @@ impl Usage {
     /// # Errors
     /// As above.
     pub(crate) fn resident(self) -> Result<u64> {
-        let text = fs::read_to_string(self.file("status"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(kilobytes.context("no VmRSS")? * 1024)
+        testbed::resident_bytes(self.process)
     }
 
     fn file(self, name: &str) -> PathBuf {

@@ -1,4 +1,3 @@
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::chance::Chance;
 use super::history::History;
 use super::policy::Policy;
-use crate::Mesh;
+use crate::{Mesh, resident_bytes};
 
 /// How often the sidecar's memory is looked at.
 const SAMPLE: Duration = Duration::from_millis(500);
@@ -92,7 +91,7 @@ impl<'a> Faults<'a> {
         loop {
             if self.sampled.is_none_or(|at| at.elapsed() >= SAMPLE) {
                 self.sampled = Some(Instant::now());
-                self.report.resident.push(resident(self.envoy)?);
+                self.report.resident.push(resident_bytes(self.envoy)?);
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -106,12 +105,4 @@ impl<'a> Faults<'a> {
 fn signal(process: u32, signal: Signal) -> Result<()> {
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw).context("a process id")?;
     kill_process(pid, signal).context("signal Mixer")
-}
-
-/// What a process holds in memory, in bytes.
-fn resident(process: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kilobytes: u64 = line.split_whitespace().next().context("no number")?.parse()?;
-    Ok(kilobytes << 10)
 }
